@@ -1,0 +1,48 @@
+# The verbs of Roost's developers and of CI. Every verb sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test e2e lint format bench lock clean
+
+help: ## list the verbs
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with everything a developer needs
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or newer (Debian: apt-get install python3)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Roost needs Python 3.11 or newer; name one with make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: this Python cannot make virtual environments: install its venv package (Debian: apt-get install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: $(STAMP) ## run the tests (no network, no cluster; a few minutes at most)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+e2e: $(STAMP) ## run the tests on a real kube-apiserver and etcd (built once with Go, about 5 minutes)
+	$(BIN)/python -m pytest e2e -rs $(ARGS)
+
+lint: $(STAMP) ## check format, style, types and the laws of the architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --select I .
+
+bench: $(STAMP) ## measure the decision core
+	$(BIN)/python -m benchmarks.core $(ARGS)
+
+lock: ## export requirements with hashes from pyproject.toml
+	@command -v uv >/dev/null || test -x $(BIN)/uv || { echo "make: uv is missing: pip install uv"; exit 1; }
+	PATH="$(PATH):$(CURDIR)/$(BIN)" ./requirements/lock.sh
+
+clean: ## remove what the verbs made here
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
