@@ -1,0 +1,223 @@
+"""The state of the cluster as scheduling sees it: nodes, the pods on them, and the pods assumed to be on them.
+
+            assume                     set_pod (the watch shows it bound)
+  (pending) ───────► assumed ────────────────────────────► placed
+                        │ forget (the binding failed)         │ remove_pod
+                        ▼                                     ▼
+                    (pending)                              (gone)
+
+An assumed pod never expires by itself: only a confirmed failure forgets it. Pods on a node that is not known (yet, or
+any more) are kept and count as soon as the node appears.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+
+from msgspec import Struct
+
+from roost.api.node import Node
+from roost.api.pod import Pod
+from roost.api.requests import balanced_score_requests, fit_score_requests, pod_shape, request_items, scoring_requests
+from roost.cache.columns import Columns
+from roost.framework.pod_info import PodInfo, Requests, asked_rows
+
+NODE = frozenset({"node"})
+USAGE = frozenset({"usage"})
+NODE_AND_USAGE = frozenset({"node", "usage"})
+_SHAPES_KEPT = 65_536
+
+
+class Change(Struct, frozen=True, gc=False):
+    """What an event altered: the aspects that plugins may read, the node, and its slot (-1 if it has none)."""
+
+    aspects: frozenset[str]
+    node_name: str
+    slot: int
+
+
+class _Placed:
+    __slots__ = ("assumed", "info", "node_name")
+
+    def __init__(self, info: PodInfo, node_name: str, assumed: bool) -> None:
+        self.info = info
+        self.node_name = node_name
+        self.assumed = assumed
+
+
+class Cache:
+    """Nodes and pods, kept as columns; one writer, no locks."""
+
+    def __init__(self) -> None:
+        self.view = Columns()
+        self._pods: dict[str, _Placed] = {}
+        self._by_node: dict[str, dict[str, _Placed]] = {}
+        self._shapes: dict[Hashable, Requests] = {}
+
+    # ---- pods as the framework sees them
+
+    def pod_info(self, pod: Pod, *, placed: bool = False) -> PodInfo:
+        """Return a pod with its requests worked out; raises InvalidObject if a quantity cannot be read."""
+        shape = (pod_shape(pod, placed=placed), placed)
+        requests = self._shapes.get(shape)
+        if requests is None:
+            requests = self._remember_shape(shape, pod, placed)
+        return PodInfo(pod, requests)
+
+    def _remember_shape(self, shape: Hashable, pod: Pod, placed: bool) -> Requests:
+        effective = dict(request_items(pod, placed=placed))
+        nonzero = scoring_requests(pod, placed=placed)
+        vector = self.view.resources.vector(effective, nonzero, pods=1)
+        self.view.cover_resources()
+        requests = Requests(
+            effective=effective,
+            nonzero=nonzero,
+            vector=vector,
+            asked=asked_rows(vector, {name: self.view.resources.row(name) for name in effective}),
+            fit_score=fit_score_requests(pod),
+            balanced_score=balanced_score_requests(pod),
+        )
+        if len(self._shapes) >= _SHAPES_KEPT:
+            self._shapes.clear()
+        self._shapes[shape] = requests
+        return requests
+
+    # ---- nodes
+
+    @property
+    def node_names(self) -> list[str]:
+        """The names of all nodes."""
+        return [self.view.name(int(slot)) for slot in self.view.alive.nonzero()[0]]
+
+    def set_node(self, node: Node) -> Change | None:
+        """Add or update a node; None if nothing changed that a plugin reads. Raises InvalidObject."""
+        slot = self.view.slot(node.name)
+        if slot is None:
+            slot = self.view.add_node(node)
+            for placed in self._by_node.get(node.name, {}).values():
+                self.view.add_pod(slot, placed.info)
+            return Change(NODE_AND_USAGE, node.name, slot)
+        if _same_for_plugins(self.view.node(slot), node):
+            return None
+        self.view.update_node(slot, node)
+        return Change(NODE, node.name, slot)
+
+    def remove_node(self, name: str) -> Change | None:
+        """Remove a node; its pods stay known until they are removed themselves."""
+        slot = self.view.slot(name)
+        if slot is None:
+            return None
+        self.view.remove_node(slot)
+        return Change(NODE_AND_USAGE, name, -1)
+
+    def replace_nodes(self, nodes: Iterable[Node]) -> list[Change]:
+        """Take over a full list: what is not in it is gone."""
+        listed = {node.name: node for node in nodes}
+        changes = [self.remove_node(name) for name in self.node_names if name not in listed]
+        changes += [self.set_node(node) for node in listed.values()]
+        return [change for change in changes if change is not None]
+
+    # ---- pods
+
+    @property
+    def pods(self) -> list[PodInfo]:
+        """All pods that are on a node or assumed to be."""
+        return [placed.info for placed in self._pods.values()]
+
+    def node_of(self, key: str) -> str | None:
+        """Return the node that a pod (namespace/name) is on or assumed to be on."""
+        placed = self._pods.get(key)
+        return placed.node_name if placed is not None else None
+
+    def is_assumed(self, key: str) -> bool:
+        """Tell whether a pod (namespace/name) is assumed and not yet seen bound."""
+        placed = self._pods.get(key)
+        return placed is not None and placed.assumed
+
+    def assume(self, info: PodInfo, node_name: str) -> None:
+        """Count a pod on a node before it is bound."""
+        if info.key in self._pods:
+            raise ValueError(f"pod {info.key} is already on node {self._pods[info.key].node_name}")
+        self._put(info, node_name, assumed=True)
+
+    def forget(self, info: PodInfo) -> Change | None:
+        """Undo `assume`; None if the pod is not assumed (any more)."""
+        placed = self._pods.get(info.key)
+        if placed is None or not placed.assumed or placed.info.uid != info.uid:
+            return None
+        return self._drop(info.key, placed)
+
+    def set_pod(self, pod: Pod) -> Change | None:
+        """Add or update a pod that is on a node, or confirm an assumed one; None if nothing changed for plugins.
+
+        The bound pod is not always the pod assumed: the API server copies zone labels onto it, webhooks may add more.
+        Raises InvalidObject if its quantities cannot be read.
+        """
+        info = self.pod_info(pod, placed=True)
+        old = self._pods.get(info.key)
+        if old is not None and _counts_alike(old, info, pod.spec.node_name):
+            old.info, old.assumed = info, False
+            return None
+        if old is not None:
+            self._drop(info.key, old)
+        return self._put(info, pod.spec.node_name, assumed=False)
+
+    def remove_pod(self, pod: Pod) -> Change | None:
+        """Remove a pod that is gone or has ended; None if it was not known."""
+        placed = self._pods.get(pod.key)
+        if placed is None or placed.info.uid != pod.metadata.uid:
+            return None
+        return self._drop(pod.key, placed)
+
+    def replace_pods(self, pods: Sequence[Pod]) -> list[Change]:
+        """Take over a full list of the pods on nodes: what is not in it is gone, except what is only assumed."""
+        listed = {pod.key for pod in pods}
+        gone = [key for key, placed in self._pods.items() if not placed.assumed and key not in listed]
+        changes: list[Change | None] = [self._drop(key, self._pods[key]) for key in gone]
+        changes += [self.set_pod(pod) for pod in pods]
+        return [change for change in changes if change is not None]
+
+    def _put(self, info: PodInfo, node_name: str, *, assumed: bool) -> Change:
+        placed = _Placed(info, node_name, assumed)
+        self._pods[info.key] = placed
+        on_node = self._by_node.get(node_name)
+        if on_node is None:
+            on_node = self._by_node[node_name] = {}
+        on_node[info.key] = placed
+        slot = self.view.slot(node_name)
+        if slot is None:
+            return Change(USAGE, node_name, -1)
+        self.view.add_pod(slot, info)
+        return Change(USAGE, node_name, slot)
+
+    def _drop(self, key: str, placed: _Placed) -> Change:
+        del self._pods[key]
+        on_node = self._by_node[placed.node_name]
+        del on_node[key]
+        if not on_node:
+            del self._by_node[placed.node_name]
+        slot = self.view.slot(placed.node_name)
+        if slot is None:
+            return Change(USAGE, placed.node_name, -1)
+        self.view.add_pod(slot, placed.info, times=-1)
+        return Change(USAGE, placed.node_name, slot)
+
+
+def _same_for_plugins(old: Node, new: Node) -> bool:
+    return (
+        old.spec == new.spec
+        and old.status == new.status
+        and old.metadata.labels == new.metadata.labels
+        and old.metadata.annotations == new.metadata.annotations
+    )
+
+
+def _same_amounts(old: Requests, new: Requests) -> bool:
+    return old is new or (old.effective == new.effective and old.nonzero == new.nonzero)
+
+
+def _counts_alike(old: _Placed, new: PodInfo, node_name: str) -> bool:
+    return (
+        old.node_name == node_name
+        and old.info.uid == new.uid
+        and _same_amounts(old.info.requests, new.requests)
+        and old.info.host_ports == new.host_ports
+    )

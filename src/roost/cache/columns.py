@@ -1,0 +1,280 @@
+"""The live columns: one slot per node, updated in place, read by plugins through the `View` protocol.
+
+A slot is a row number. Freed slots are reused; the journal, whose marks never restart, tells answers about it.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roost.api.node import Node
+from roost.api.quantity import milli_value, value
+from roost.api.taints import Taint
+from roost.cache.images import Images
+from roost.cache.labels import Labels
+from roost.cache.ports import Ports
+from roost.errors import InvalidObject
+from roost.framework.journal import Journal
+from roost.framework.memory import Rated
+from roost.framework.pod_info import PodInfo
+from roost.framework.resources import CPU, MEMORY, NONZERO_CPU, NONZERO_MEMORY, Int64, ResourceIndex
+from roost.framework.view import ALL, Bool, Derivation, ImageColumn, Int32, LabelColumn, UInt64
+
+_STEP = 64
+"""The view grows by this many rows at a time, so that most new nodes do not change its shape."""
+
+VACANT = 1 << 40
+"""What an empty slot has of everything: enough that it rejects nothing, so that "all rows fit" stays the usual answer."""
+
+_ARRAYS = tuple(
+    f"_all_{name}"
+    for name in ("alive", "unschedulable", "taint_set", "name_hash", "rank", "nodes_with", "allocatable", "usage")
+)
+
+
+class Columns:
+    """Nodes as columns. The attributes of `View` are slices over the slots in use of arrays with room to grow."""
+
+    def __init__(self) -> None:
+        self.resources = ResourceIndex()
+        self.journal = Journal()
+        self.num_nodes = 0
+        self.num_unschedulable = 0
+        self.taint_sets: list[tuple[Taint, ...]] = [()]
+        self._taint_ids: dict[tuple[Taint, ...], int] = {(): 0}
+        self._nodes: list[Node | None] = []
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
+        self._ranks_stale = False
+        self._derived: dict[Hashable, Rated] = {}
+        self._allocate(_STEP, len(self.resources) + 8)
+        self._labels = Labels(_STEP)
+        self._images = Images(_STEP)
+        self._ports = Ports(_STEP)
+        self._show(0)
+
+    # ---- what plugins read
+
+    @property
+    def rank(self) -> Int64:
+        """The position of each row's node among all nodes by name, bytewise."""
+        if self._ranks_stale:
+            self._rank_nodes()
+        return self._all_rank[: self.size]
+
+    def node(self, row: int) -> Node:
+        """Return the node in a slot."""
+        node = self._nodes[row]
+        if node is None:
+            raise KeyError(f"no node in slot {row}")
+        return node
+
+    def name(self, row: int) -> str:
+        """Return the name of the node in a slot."""
+        return self.node(row).metadata.name
+
+    def rows_named(self, name: str) -> Sequence[int]:
+        """Return the slot of the node of this name, if there is one."""
+        slot = self._slots.get(name)
+        return () if slot is None else (slot,)
+
+    def label(self, key: str) -> LabelColumn:
+        """Return the column of a label key."""
+        return self._labels.column(key, self._nodes, self.size)
+
+    def image(self, name: str) -> ImageColumn | None:
+        """Return where an image is; None if it is nowhere."""
+        return self._images.column(name, self.size)
+
+    def port_users(self, protocol: str, port: int) -> Mapping[str, Int32]:
+        """Return, for each IP in use with this host port, how many pods of each node use it."""
+        return self._ports.users(protocol, port, self.size)
+
+    def derived(self, key: Hashable, reads: tuple[str, ...], compute: Derivation) -> Int64:
+        """Return a column that follows from others alone, recomputed where it is stale."""
+        known = self._derived.get(key)
+        if known is None:
+            known = self._derived[key] = Rated(self.size)
+            changed: set[int] | None = None
+        else:
+            changed = self.journal.since(reads, known.marks)
+        if known.size != self.size:
+            known.extend(self.size)
+        if changed is None or 4 * len(changed) > self.size:
+            known.put(ALL, compute(self, ALL))
+        elif changed:
+            rows = np.fromiter(changed, dtype=np.intp, count=len(changed))
+            known.put(rows, compute(self, rows))
+        known.marks = self.journal.marks(reads)
+        return np.asarray(known.raw)
+
+    # ---- what the cache writes
+
+    def slot(self, name: str) -> int | None:
+        """Return the slot of a node, if it exists."""
+        return self._slots.get(name)
+
+    def add_node(self, node: Node) -> int:
+        """Give a new node a slot; raises InvalidObject if its quantities cannot be read."""
+        amounts = allocatable_amounts(node)
+        slot = self._free.pop() if self._free else self._new_slot()
+        self._slots[node.name] = slot
+        self.num_nodes += 1
+        self._ranks_stale = True
+        self._all_name_hash[slot] = name_hash(node.name)
+        self._fill(slot, node, amounts)
+        self._images.add(slot, node)
+        self.journal.bump("images")
+        return slot
+
+    def update_node(self, slot: int, node: Node) -> None:
+        """Take over a changed node; raises InvalidObject if its quantities cannot be read."""
+        amounts = allocatable_amounts(node)
+        old = self.node(slot)
+        if old.status.images != node.status.images:
+            self._images.remove(slot, old)
+            self._images.add(slot, node)
+            self.journal.bump("images")
+        self._fill(slot, node, amounts)
+
+    def remove_node(self, slot: int) -> None:
+        """Free a slot: nothing is there any more, nor any pod."""
+        node = self.node(slot)
+        self._images.remove(slot, node)
+        self._labels.set(slot, None)
+        self._ports.clear(slot)
+        self.num_unschedulable -= int(self._all_unschedulable[slot])
+        for column in (self._all_alive, self._all_unschedulable, self._all_taint_set):
+            column[slot] = 0
+        self._all_nodes_with -= self._all_allocatable[:, slot] != 0
+        self._all_allocatable[:, slot] = VACANT
+        self._all_usage[:, slot] = 0
+        self._nodes[slot] = None
+        del self._slots[node.name]
+        self._free.append(slot)
+        self.num_nodes -= 1
+        self._ranks_stale = True
+        self.journal.bump("images")
+        self.journal.stamp("node", slot)
+        self.journal.stamp("usage", slot)
+
+    def add_pod(self, slot: int, pod: PodInfo, times: int = 1) -> None:
+        """Count a pod on a node, or with -1 no longer."""
+        vector = pod.requests.vector
+        if times == 1:
+            self._all_usage[: len(vector), slot] += vector
+        else:
+            self._all_usage[: len(vector), slot] -= vector
+        if pod.host_ports:
+            self._ports.add(slot, pod.host_ports, times)
+        self.journal.stamp("usage", slot)
+
+    def cover_resources(self) -> None:
+        """Make the columns as many as the resources that the index knows."""
+        covered = len(self.allocatable)
+        if len(self.resources) == covered:
+            return
+        if len(self.resources) > len(self._all_allocatable):
+            self._grow_resources()
+        self._all_allocatable[covered:, self._all_alive] = 0
+        self._show(self.size)
+
+    # ---- storage
+
+    def _fill(self, slot: int, node: Node, amounts: Mapping[str, int]) -> None:
+        rows = [self.resources.row(name) for name in amounts]
+        self.cover_resources()
+        column = self._all_allocatable[:, slot]
+        if self._all_alive[slot]:
+            self._all_nodes_with -= column != 0
+        column[:] = 0
+        column[rows] = list(amounts.values())
+        column[NONZERO_CPU], column[NONZERO_MEMORY] = column[CPU], column[MEMORY]
+        self._all_nodes_with += column != 0
+        self.num_unschedulable += int(node.spec.unschedulable) - int(self._all_unschedulable[slot])
+        self._all_unschedulable[slot] = node.spec.unschedulable
+        self._all_taint_set[slot] = self._taint_set(node.taints)
+        self._all_alive[slot] = True
+        self._nodes[slot] = node
+        self._labels.set(slot, node)
+        self.journal.stamp("node", slot)
+
+    def _taint_set(self, taints: tuple[Taint, ...]) -> int:
+        found = self._taint_ids.get(taints)
+        if found is None:
+            found = self._taint_ids[taints] = len(self.taint_sets)
+            self.taint_sets.append(taints)
+        return found
+
+    def _rank_nodes(self) -> None:
+        # Python compares str by code point, which orders like the UTF-8 bytes that kube-scheduler compares.
+        slots = [self._slots[name] for name in sorted(self._slots)]
+        self._all_rank[slots] = np.arange(len(slots))
+        self._ranks_stale = False
+
+    def _new_slot(self) -> int:
+        slot = len(self._nodes)
+        self._nodes.append(None)
+        if slot >= len(self._all_alive):
+            self._grow_slots()
+        if slot >= self.size:
+            self._show(min(self.size + _STEP, len(self._all_alive)))
+        return slot
+
+    def _allocate(self, capacity: int, resources: int) -> None:
+        self._all_slots: NDArray[np.intp] = np.arange(capacity)
+        self._all_alive: Bool = np.zeros(capacity, dtype=np.bool_)
+        self._all_unschedulable: Bool = np.zeros(capacity, dtype=np.bool_)
+        self._all_taint_set: Int32 = np.zeros(capacity, dtype=np.int32)
+        self._all_name_hash: UInt64 = np.zeros(capacity, dtype=np.uint64)
+        self._all_rank: Int64 = np.zeros(capacity, dtype=np.int64)
+        self._all_nodes_with: Int64 = np.zeros(resources, dtype=np.int64)
+        self._all_allocatable: Int64 = np.full((resources, capacity), VACANT, dtype=np.int64)
+        self._all_usage: Int64 = np.zeros((resources, capacity), dtype=np.int64)
+
+    def _grow_slots(self) -> None:
+        self._reallocate(2 * len(self._all_alive), len(self._all_usage))
+
+    def _grow_resources(self) -> None:
+        self._reallocate(len(self._all_alive), 2 * len(self.resources))
+
+    def _reallocate(self, capacity: int, resources: int) -> None:
+        old = {name: getattr(self, name) for name in _ARRAYS}
+        old_capacity = len(self._all_alive)
+        self._allocate(capacity, resources)
+        for name, array in old.items():
+            getattr(self, name)[tuple(slice(length) for length in array.shape)] = array
+        if capacity != old_capacity:
+            for part in (self._labels, self._images, self._ports):
+                part.grow(capacity)
+        self._show(self.size)
+
+    def _show(self, size: int) -> None:
+        rows = len(self.resources)
+        self.size = size
+        self.slots = self._all_slots[:size]
+        self.alive = self._all_alive[:size]
+        self.unschedulable = self._all_unschedulable[:size]
+        self.name_hash = self._all_name_hash[:size]
+        self.taint_set = self._all_taint_set[:size]
+        self.nodes_with = self._all_nodes_with[:rows]
+        self.allocatable = self._all_allocatable[:rows, :size]
+        self.usage = self._all_usage[:rows, :size]
+
+
+def allocatable_amounts(node: Node) -> dict[str, int]:
+    """Return what a node has to give, CPU in milli-cores, all else in base units; raises InvalidObject."""
+    try:
+        return {
+            name: milli_value(quantity) if name == "cpu" else value(quantity)
+            for name, quantity in (node.status.allocatable or {}).items()
+        }
+    except InvalidObject as error:
+        raise InvalidObject(f"node '{node.name}' has an unreadable status.allocatable: {error}") from error
+
+
+def name_hash(name: str) -> int:
+    """Return 64 bits that depend on the name alone, in every process alike."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")

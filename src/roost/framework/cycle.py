@@ -1,0 +1,207 @@
+"""The scheduling cycle: a pod and a view in, a Decision out. Pure; whoever drives it assumes and binds.
+
+    filter_nodes ──► score_nodes ──► select_node            decide     = all three, for one pod
+                                                            decide_run = the same for a list, identical pods ahead
+
+Plugins are asked about all rows at once, and their answers are remembered per what they read of the pod.
+"""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roost.errors import PluginError
+from roost.framework.ask import ask
+from roost.framework.decision import Decision, fit_error
+from roost.framework.look_ahead import look_ahead
+from roost.framework.memory import LiveView
+from roost.framework.plugin import Context, OnlyNodes, Scores
+from roost.framework.pod_info import PARTS, PodInfo
+from roost.framework.profile import Profile
+from roost.framework.remember import RememberedFilter, RememberedScore
+from roost.framework.select import best_rows
+from roost.framework.stages import Filtered, Judgement, Part, Scored, named, node_scores
+from roost.framework.status import Code, Status
+
+TOP = 3
+"""How many of the best nodes a Decision names."""
+
+
+class Cycle:
+    """Decides for the pods of one profile, remembering what its plugins said."""
+
+    def __init__(self, profile: Profile, *, memory_limit: int = 64 << 20) -> None:
+        self.profile = profile
+        share = memory_limit // max(1, len(profile.filter) + len(profile.score))
+        self.filters = [RememberedFilter(plugin, share) for plugin in profile.filter]
+        self.scorers = [RememberedScore(scorer.plugin, scorer.weight, share) for scorer in profile.score]
+        self._can_look_ahead = profile.can_look_ahead
+        self._signature_parts = parts_read(profile)
+
+    def signature(self, pod: PodInfo) -> Hashable:
+        """Return a key that is equal for pods that no plugin of this profile can tell apart."""
+        if pod.signature is None:
+            pod.signature = tuple([pod.part(part) for part in self._signature_parts])
+        return pod.signature
+
+    def filter_nodes(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
+        """Ask every filter about every node; raises PluginError."""
+        filtered = self._pre_filter(pod, view, ctx)
+        if filtered.rejected is not None:
+            return filtered
+        feasible, judged = filtered.feasible, []
+        for plugin in self.filters:
+            if plugin.name in filtered.skipped:
+                continue
+            answer = plugin.answer(ctx, pod, view, feasible)
+            judged.append(Judgement(plugin.name, answer.ok, answer.codes, answer.statuses))
+            if not answer.all_ok:
+                feasible &= answer.ok
+        filtered.judged = judged
+        filtered.count = int(np.count_nonzero(feasible))
+        return filtered
+
+    def score_nodes(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Scored:
+        """Ask every scorer about every node and add up; raises PluginError."""
+        skipped = self._pre_score(pod, view, ctx)
+        rows = np.flatnonzero(filtered.feasible)
+        parts, stable = [], True
+        for plugin in self.scorers:
+            if plugin.name in skipped:
+                continue
+            raw = plugin.answer(ctx, pod, view, filtered.feasible).raw
+            weighted, constant = plugin.weighted(ctx, pod, raw, rows, view.size)
+            parts.append(Part(plugin.name, raw, weighted, plugin))
+            stable = stable and constant
+        return Scored(filtered.feasible, _sum([part.weighted for part in parts], view.size), parts, stable)
+
+    def select_node(self, pod: PodInfo, view: LiveView, ctx: Context, scored: Scored) -> list[int]:
+        """Return the few best rows, best first, ties broken as the profile says."""
+        return best_rows(view, scored.feasible, scored.total, TOP, self.profile.tie, pod, ctx)
+
+    def decide(self, pod: PodInfo, view: LiveView, ctx: Context) -> Decision:
+        """Decide for one pod as the cluster is now; a plugin's exception becomes a Decision of outcome error."""
+        try:
+            filtered = self.filter_nodes(pod, view, ctx)
+            if filtered.count == 0:
+                return _unschedulable(pod, view, filtered)
+            scored = self.score_nodes(pod, view, ctx, filtered)
+        except PluginError as error:
+            return Decision(pod=pod, outcome="error", message=str(error), evaluated=view.num_nodes)
+        top = node_scores(view, self.select_node(pod, view, ctx, scored), scored.total)
+        return Decision(
+            pod=pod,
+            outcome="scheduled",
+            node=top[0].node,
+            feasible=filtered.count,
+            evaluated=view.num_nodes,
+            top=top,
+            filtered=filtered,
+            scored=scored,
+            view=view,
+        )
+
+    def decide_run(self, pods: Sequence[PodInfo], view: LiveView, ctx: Context) -> Iterator[Decision]:
+        """Decide for pods in order; the caller assumes each scheduled one before it asks for the next.
+
+        The decisions are those of `decide`, one by one. Neighbours that look alike are decided ahead from one
+        evaluation, as long as nothing else changes in between.
+        """
+        position = 0
+        while position < len(pods):
+            alike = self._alike(pods, position)
+            if alike == 1:
+                yield self.decide(pods[position], view, ctx)
+                position += 1
+                continue
+            for decision in look_ahead(self, pods[position : position + alike], view, ctx):
+                position += 1
+                yield decision
+
+    def fits(self, pod: PodInfo, view: LiveView, ctx: Context, slot: int) -> bool:
+        """Tell whether the filters accept one node as it is now; a filter that fails gets the benefit of the doubt."""
+        rows = np.array([slot], dtype=np.intp)
+        try:
+            return bool(view.alive[slot]) and all(_accepts(f.plugin, pod, view, ctx, rows) for f in self.filters)
+        except PluginError:
+            return True
+
+    def _pre_filter(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
+        filtered = Filtered(view.alive.copy())
+        for plugin in self.profile.pre_filter:
+            answer = ask(plugin, plugin.pre_filter, ctx, pod, view)
+            if answer is None:
+                continue
+            if isinstance(answer, OnlyNodes):
+                filtered.narrow(plugin.name, answer.names)
+            elif answer.code is Code.Skip:
+                filtered.skipped.add(plugin.name)
+            else:
+                filtered.reject(Status(answer.code, answer.reasons, plugin.name))
+                return filtered
+        if filtered.only is not None:
+            filtered.feasible &= named(view, filtered.only)
+        return filtered
+
+    def _pre_score(self, pod: PodInfo, view: LiveView, ctx: Context) -> set[str]:
+        skipped = set()
+        for plugin in self.profile.pre_score:
+            status = ask(plugin, plugin.pre_score, ctx, pod, view)
+            if status is not None and status.code is Code.Skip:
+                skipped.add(plugin.name)
+        return skipped
+
+    def _alike(self, pods: Sequence[PodInfo], position: int) -> int:
+        first = pods[position]
+        if not self._can_look_ahead or first.host_ports:
+            return 1
+        signature = self.signature(first)
+        end = position + 1
+        while end < len(pods) and self.signature(pods[end]) == signature:
+            end += 1
+        return end - position
+
+
+def parts_read(profile: Profile) -> tuple[str, ...]:
+    """Return the parts of a pod that any deciding plugin of the profile reads."""
+    plugins: list[Any] = [*profile.pre_filter, *profile.filter, *profile.pre_score, *(s.plugin for s in profile.score)]
+    read = {part for plugin in plugins for part in plugin.pod_reads}
+    return tuple(part for part in PARTS if part in read)
+
+
+def _accepts(plugin: Any, pod: PodInfo, view: LiveView, ctx: Context, rows: NDArray[np.intp]) -> bool:
+    verdicts = ask(plugin, plugin.filter, ctx, pod, view, rows)
+    return verdicts is None or verdicts.codes[0] == 0
+
+
+def _sum(scores: Sequence[Scores], size: int) -> NDArray[np.int64]:
+    columns = [column for column in scores if not isinstance(column, int)]
+    same_for_all = sum(number for number in scores if isinstance(number, int))
+    if not columns:
+        return np.full(size, same_for_all, dtype=np.int64)
+    total = columns[0] + same_for_all
+    for column in columns[1:]:
+        total += column
+    return total
+
+
+def _unschedulable(pod: PodInfo, view: LiveView, filtered: Filtered) -> Decision:
+    if filtered.rejected is not None:
+        status = filtered.rejected
+        reasons, plugins = dict.fromkeys(status.reasons, view.num_nodes), frozenset({status.plugin})
+        message = fit_error(view.num_nodes, {}, status.message)
+    else:
+        reasons, plugins = filtered.tally(view)
+        message = fit_error(view.num_nodes, reasons)
+    return Decision(
+        pod=pod,
+        outcome="unschedulable",
+        evaluated=view.num_nodes,
+        message=message,
+        reasons=reasons,
+        rejected_by=plugins,
+        filtered=filtered,
+        view=view,
+    )

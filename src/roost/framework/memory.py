@@ -1,0 +1,185 @@
+"""Remembered answers: what a plugin said of every row for pods that look alike to it.
+
+An answer is kept from the second sight of its key on (most keys of a mixed load are seen once), refreshed row by row
+with what the journal says has changed in a way the plugin reads, and dropped least recently used first.
+"""
+
+from collections.abc import Hashable
+from functools import lru_cache
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from roost.framework.journal import Journal, Marks
+from roost.framework.plugin import Scores, Verdicts
+from roost.framework.status import SUCCESS, Status
+from roost.framework.view import Bool, Int16, Rows, View
+
+
+class LiveView(View, Protocol):
+    """The view of the cluster as it is, with the journal of what changes in it."""
+
+    journal: Journal
+
+
+class Judged:
+    """A filter's verdict on every row: `codes[row]` indexes `statuses`, `ok[row]` says that the row fits.
+
+    As long as every row fits, there are no columns but one that all such verdicts share.
+    """
+
+    __slots__ = ("all_ok", "codes", "ids", "marks", "ok", "size", "statuses")
+
+    def __init__(self, size: int, marks: Marks = ()) -> None:
+        self.marks = marks
+        self.size = size
+        self.all_ok = True
+        self.codes, self.ok = _all_fit(size)
+        self.statuses: list[Status] = [SUCCESS]
+        self.ids: dict[Status, int] = {SUCCESS: 0}
+
+    @property
+    def nbytes(self) -> int:
+        """The memory held."""
+        return 256 if self.all_ok else self.codes.nbytes + self.ok.nbytes
+
+    def extend(self, size: int) -> None:
+        """Make room for new rows; they must be put before they are read."""
+        codes, ok = _all_fit(size)
+        if not self.all_ok:
+            codes, ok = codes.copy(), ok.copy()
+            codes[: self.size], ok[: self.size] = self.codes, self.ok
+        self.codes, self.ok, self.size = codes, ok, size
+
+    def put(self, rows: Rows, verdicts: Verdicts | None) -> None:
+        """Take over the verdicts on some rows."""
+        if verdicts is None and (self.all_ok or isinstance(rows, slice)):
+            self.all_ok = True
+            self.codes, self.ok = _all_fit(self.size)
+            return
+        if self.all_ok:
+            self.codes, self.ok = self.codes.copy(), self.ok.copy()
+        codes = np.int16(0) if verdicts is None else self._translated(verdicts)
+        self.codes[rows] = codes
+        self.ok[rows] = codes == 0
+        self.all_ok = bool(self.ok.all())
+
+    def _translated(self, verdicts: Verdicts) -> Int16:
+        own = [self._id(status) for status in verdicts.statuses]
+        if own == list(range(len(own))):
+            return verdicts.codes
+        translated: Int16 = np.array(own, dtype=np.int16)[verdicts.codes]
+        return translated
+
+    def _id(self, status: Status) -> int:
+        found = self.ids.get(status)
+        if found is None:
+            found = self.ids[status] = len(self.statuses)
+            self.statuses.append(status)
+        return found
+
+
+@lru_cache(maxsize=8)
+def _all_fit(size: int) -> tuple[Int16, Bool]:
+    codes, ok = np.zeros(size, dtype=np.int16), np.ones(size, dtype=np.bool_)
+    for shared in (codes, ok):
+        shared.flags.writeable = False
+    return codes, ok
+
+
+class Rated:
+    """A scorer's raw scores of every row; one number while all rows have the same."""
+
+    __slots__ = ("marks", "raw", "size")
+
+    def __init__(self, size: int, marks: Marks = ()) -> None:
+        self.marks = marks
+        self.size = size
+        self.raw: Scores = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The memory held."""
+        return 64 if isinstance(self.raw, int) else self.raw.nbytes
+
+    def extend(self, size: int) -> None:
+        """Make room for new rows; they must be put before they are read."""
+        if not isinstance(self.raw, int):
+            self.raw = np.concatenate([self.raw, np.zeros(size - self.size, dtype=np.int64)])
+        self.size = size
+
+    def put(self, rows: Rows, scores: Scores) -> None:
+        """Take over the scores of some rows."""
+        if isinstance(rows, slice):
+            self.raw = scores
+            return
+        if isinstance(self.raw, int):
+            if isinstance(scores, int) and scores == self.raw:
+                return
+            self.raw = np.full(self.size, self.raw, dtype=np.int64)
+        self.raw[rows] = scores
+
+
+class Answer(Protocol):
+    """What is remembered: how large it is, and when it was right."""
+
+    marks: Marks
+
+    @property
+    def nbytes(self) -> int:
+        """The memory held."""
+        ...
+
+
+A = TypeVar("A", bound=Answer)
+
+
+class Memory(Generic[A]):
+    """Answers by key, least recently used out; a key seen for the first time is only noted."""
+
+    def __init__(self, limit: int = 64 << 20, noted: int = 65_536) -> None:
+        self._limit = limit
+        self._noted_limit = noted
+        self._answers: dict[Hashable, A] = {}
+        self._noted: dict[Hashable, None] = {}
+        self.nbytes = 0
+        self.hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def get(self, key: Hashable) -> A | None:
+        """Return the answer of a key, if there is one."""
+        found = self._answers.pop(key, None)
+        if found is None:
+            self.misses += 1
+            return None
+        self._answers[key] = found
+        self.hits += 1
+        return found
+
+    def offer(self, key: Hashable, answer: A) -> None:
+        """Keep an answer if its key was seen before."""
+        if key not in self._noted:
+            self._noted[key] = None
+            if len(self._noted) > self._noted_limit:
+                self._forget_noted()
+            return
+        self._answers[key] = answer
+        self.nbytes += answer.nbytes
+        while self.nbytes > self._limit and len(self._answers) > 1:
+            self._drop(next(iter(self._answers)))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._answers.clear()
+        self._noted.clear()
+        self.nbytes = 0
+
+    def _drop(self, key: Hashable) -> None:
+        self.nbytes -= self._answers.pop(key).nbytes
+
+    def _forget_noted(self) -> None:
+        for key in list(self._noted)[: self._noted_limit // 2]:
+            del self._noted[key]

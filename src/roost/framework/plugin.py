@@ -1,0 +1,235 @@
+"""The plugin contract: what a policy may implement, and what it is given.
+
+A plugin implements the extension points it needs, in kube-scheduler's names, and says what can alter its answers:
+
+    reads       of the nodes: "node" (spec, labels, taints, images, allocatable), "usage" (pods placed), or the name of
+                an epoch of the view such as "images"
+    pod_reads   of the pod: some of `roost.framework.pod_info.PARTS`
+
+The same two declarations drive remembering (an answer is asked again only for rows that changed in a way the plugin
+reads) and requeueing (a rejected pod is woken by changes that its rejectors read). Extension points that decide are
+plain functions over columns; `reserve`, `permit`, `pre_bind` and `bind` act, so they are `async` and get a `Cluster`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Protocol, dataclass_transform, runtime_checkable
+
+import numpy as np
+from msgspec import Struct, field
+
+from roost.api.pod import Pod
+from roost.framework.cluster import Cluster
+from roost.framework.pod_info import EVERYTHING, PodInfo
+from roost.framework.resources import Int64
+from roost.framework.status import SUCCESS, Status
+from roost.framework.view import Bool, Int16, Rows, View
+
+MAX_NODE_SCORE = 100
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+class Args(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The arguments of a plugin as `pluginConfig` gives them; a plugin with arguments subclasses this."""
+
+
+class Context(Struct, frozen=True):
+    """What a cycle gives every plugin: the time in seconds, a seed for dice, the number of the cycle."""
+
+    now: float = 0.0
+    seed: int = 0
+    cycle: int = 0
+
+
+class Verdicts:
+    """What a filter says of some rows: `codes[row]` indexes `statuses`, whose first entry is always success."""
+
+    __slots__ = ("codes", "statuses")
+
+    def __init__(self, codes: Int16, statuses: Sequence[Status]) -> None:
+        self.codes = codes
+        self.statuses = statuses
+
+    @classmethod
+    def rejecting(cls, rejected: Bool, status: Status) -> "Verdicts":
+        """Return verdicts with one and the same rejection wherever `rejected` is true."""
+        return cls(rejected.astype(np.int16), (SUCCESS, status))
+
+
+class OnlyNodes(Struct, frozen=True):
+    """Returned by `pre_filter`: no other nodes than these can fit (they may not all exist)."""
+
+    names: frozenset[str]
+
+
+PreFilterAnswer = Status | OnlyNodes | None
+Scores = Int64 | int
+"""One raw score per row, or one number if all rows have the same."""
+
+
+class Plugin:
+    """The base of every plugin; subclasses add the extension points they need.
+
+    `weight` is the default weight of its score. `scale` is "rank" where scores may go beyond 100 and are summed as they
+    are. `remember` is False where answers depend on more than `reads` and `pod_reads` say.
+    """
+
+    name: ClassVar[str]
+    args_type: ClassVar[type[Args]] = Args
+    reads: ClassVar[frozenset[str]] = frozenset({"node", "usage"})
+    pod_reads: ClassVar[tuple[str, ...]] = EVERYTHING
+    weight: ClassVar[int] = 1
+    scale: ClassVar[Literal["percent", "rank"]] = "percent"
+    remember: bool = True
+
+    def __init__(self, args: Any = None) -> None:
+        self.args: Any = self.args_type() if args is None else args
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+@runtime_checkable
+class PreEnqueuePlugin(Protocol):
+    """Holds pods back before they enter the queue."""
+
+    def pre_enqueue(self, pod: Pod) -> Status | None:
+        """Return None to let the pod in, or the status that holds it back."""
+        ...
+
+
+@runtime_checkable
+class QueueSortPlugin(Protocol):
+    """Orders the active queue."""
+
+    def queue_sort(self, pod: Pod, arrival: float) -> tuple[Any, ...]:
+        """Return a sort key: the smallest is scheduled first."""
+        ...
+
+
+@runtime_checkable
+class PreFilterPlugin(Protocol):
+    """Looks at the pod before any node is judged."""
+
+    def pre_filter(self, ctx: Context, pod: PodInfo, view: View) -> PreFilterAnswer:
+        """Return None to go on, SKIP to be left out of filtering, the only nodes possible, or a rejection."""
+        ...
+
+
+@runtime_checkable
+class FilterPlugin(Protocol):
+    """Rejects nodes."""
+
+    def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
+        """Judge rows; None means that all of them fit."""
+        ...
+
+
+@runtime_checkable
+class PostFilterPlugin(Protocol):
+    """Is asked when no node fits, such as for preemption."""
+
+    def post_filter(self, ctx: Context, pod: PodInfo, view: View, filtered: Any) -> Status | None:
+        """Return what it could do about it."""
+        ...
+
+
+@runtime_checkable
+class PreScorePlugin(Protocol):
+    """Looks at the pod before any node is scored."""
+
+    def pre_score(self, ctx: Context, pod: PodInfo, view: View) -> Status | None:
+        """Return None to go on, or SKIP to be left out of scoring."""
+        ...
+
+
+@runtime_checkable
+class ScorePlugin(Protocol):
+    """Prefers nodes."""
+
+    def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
+        """Return raw scores of the rows."""
+        ...
+
+
+@runtime_checkable
+class NormalizePlugin(Protocol):
+    """Brings raw scores to 0…100 by looking at all feasible rows together."""
+
+    def normalize(self, ctx: Context, pod: PodInfo, scores: Int64) -> Int64:
+        """Return scores of 0…100 from the raw scores of the feasible rows."""
+        ...
+
+
+@runtime_checkable
+class ReservePlugin(Protocol):
+    """Takes notice of a decision before anything is written, and of its undoing."""
+
+    async def reserve(self, cluster: Cluster, pod: PodInfo, node_name: str) -> Status | None:
+        """Reserve what the pod needs; a rejection undoes the decision."""
+        ...
+
+    async def unreserve(self, cluster: Cluster, pod: PodInfo, node_name: str) -> None:
+        """Undo `reserve`; must not fail."""
+        ...
+
+
+@runtime_checkable
+class PermitPlugin(Protocol):
+    """Delays or forbids a binding."""
+
+    async def permit(self, cluster: Cluster, pod: PodInfo, node_name: str) -> Status | None:
+        """Return when the pod may be bound; a rejection undoes the decision."""
+        ...
+
+
+@runtime_checkable
+class PreBindPlugin(Protocol):
+    """Does what must be done before a binding."""
+
+    async def pre_bind(self, cluster: Cluster, pod: PodInfo, node_name: str) -> Status | None:
+        """Prepare the node or the pod; a rejection undoes the decision."""
+        ...
+
+
+@runtime_checkable
+class BindPlugin(Protocol):
+    """Binds a pod to a node."""
+
+    async def bind(self, cluster: Cluster, pod: PodInfo, node_name: str) -> Status | None:
+        """Bind the pod; None if it did, SKIP to leave it to the next bind plugin."""
+        ...
+
+
+@runtime_checkable
+class PostBindPlugin(Protocol):
+    """Is told of a binding that has happened."""
+
+    async def post_bind(self, cluster: Cluster, pod: PodInfo, node_name: str) -> None:
+        """Take notice."""
+        ...
+
+
+EXTENSION_POINTS: dict[str, type] = {
+    "preEnqueue": PreEnqueuePlugin,
+    "queueSort": QueueSortPlugin,
+    "preFilter": PreFilterPlugin,
+    "filter": FilterPlugin,
+    "postFilter": PostFilterPlugin,
+    "preScore": PreScorePlugin,
+    "score": ScorePlugin,
+    "reserve": ReservePlugin,
+    "permit": PermitPlugin,
+    "preBind": PreBindPlugin,
+    "bind": BindPlugin,
+    "postBind": PostBindPlugin,
+}
+"""The extension points by their names in KubeSchedulerConfiguration."""
+
+
+def default_normalize(scores: Int64, *, reverse: bool = False) -> Int64:
+    """Scale scores so that the highest becomes 100, or 0 if reversed (kube-scheduler's DefaultNormalizeScore)."""
+    highest = int(scores.max(initial=0))
+    if highest == 0:
+        return np.full_like(scores, MAX_NODE_SCORE) if reverse else scores
+    scaled: Int64 = MAX_NODE_SCORE * scores // highest
+    return MAX_NODE_SCORE - scaled if reverse else scaled

@@ -1,0 +1,139 @@
+"""A pod with what deciding needs, worked out once: requests as a vector, host ports, keys for remembering."""
+
+from collections.abc import Callable, Hashable, Mapping
+
+import msgspec
+from msgspec import Struct
+
+from roost.api.pod import Container, ContainerPort, Pod
+from roost.framework.resources import PODS, Int64
+
+HostPort = tuple[str, str, int]
+"""Protocol, IP and port; an empty IP in the pod is 0.0.0.0 here."""
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_NOTHING = b""
+
+
+class Requests(Struct, frozen=True, eq=False):
+    """What pods of one shape ask for; pods of equal shape share one of these, so it is its own key.
+
+    `effective` are Kubernetes' effective requests, `vector` the same over the rows of the resource index with
+    `pods` = 1 and the `nonzero` CPU and memory that scores count; `asked` are rows and amounts to check. `fit_score` and `balanced_score` are what the two resource scores count for a pod that is not placed yet.
+    Units: milli-cores, bytes, counts.
+    """
+
+    effective: Mapping[str, int]
+    nonzero: tuple[int, int]
+    vector: Int64
+    asked: tuple[tuple[int, int], ...]
+    fit_score: Mapping[str, int]
+    balanced_score: Mapping[str, int]
+
+
+def asked_rows(vector: Int64, names: Mapping[str, int]) -> tuple[tuple[int, int], ...]:
+    """Return (row, amount) of `pods` and of every resource with a positive request."""
+    rows = [(row, int(vector[row])) for row in names.values() if vector[row] > 0]
+    return ((PODS, 1), *sorted(rows))
+
+
+class PodInfo:
+    """A pod as the framework and its plugins see it."""
+
+    __slots__ = ("_parts", "host_ports", "key", "pod", "requests", "signature", "uid")
+
+    def __init__(self, pod: Pod, requests: Requests) -> None:
+        self.pod = pod
+        self.key = pod.key
+        self.uid = pod.metadata.uid
+        self.requests = requests
+        self.host_ports = host_ports(pod)
+        self.signature: Hashable = None
+        self._parts: dict[str, Hashable] = {}
+
+    def __repr__(self) -> str:
+        return f"PodInfo({self.key})"
+
+    def part(self, name: str) -> Hashable:
+        """Return the canonical key of one part of the pod (see `PARTS`); equal parts have equal keys."""
+        found = self._parts.get(name)
+        if found is None:
+            found = self.requests if name == "requests" else PARTS[name](self.pod)
+            self._parts[name] = found
+        return found
+
+
+def host_ports(pod: Pod) -> tuple[HostPort, ...]:
+    """Return the host ports of the containers and sidecars."""
+    spec = pod.spec
+    if spec.init_containers is None and spec.containers is not None and len(spec.containers) == 1:
+        ports = spec.containers[0].ports
+        if ports is None or not any(port.host_port > 0 for port in ports):
+            return ()
+    return tuple(
+        _host_port(port) for container in _long_running(pod) for port in container.ports or () if port.host_port > 0
+    )
+
+
+def _long_running(pod: Pod) -> list[Container]:
+    sidecars = [c for c in pod.spec.init_containers or () if c.restart_policy == "Always"]
+    return [*sidecars, *(pod.spec.containers or ())]
+
+
+def _host_port(port: ContainerPort) -> HostPort:
+    return (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
+
+
+def _packed(read: Callable[[Pod], object]) -> Callable[[Pod], bytes]:
+    def key(pod: Pod) -> bytes:
+        value = read(pod)
+        return _encode(value) if value else _NOTHING
+
+    return key
+
+
+def _images(pod: Pod) -> object:
+    spec = pod.spec
+    containers = (*(spec.init_containers or ()), *(spec.containers or ()))
+    return [[c.image for c in containers], [v.image.reference for v in spec.volumes or () if v.image is not None]]
+
+
+def _ports(pod: Pod) -> object:
+    return host_ports(pod)
+
+
+def _owner(pod: Pod) -> object:
+    return next((owner for owner in pod.metadata.owner_references or () if owner.controller), None)
+
+
+def _node_affinity(pod: Pod) -> object:
+    affinity = pod.spec.affinity
+    return affinity.node_affinity if affinity is not None else None
+
+
+def _claims(pod: Pod) -> object:
+    return pod.spec.resource_claims
+
+
+PARTS: Mapping[str, Callable[[Pod], Hashable]] = {
+    "requests": _packed(lambda pod: pod.spec.containers),  # PodInfo answers with the shared Requests
+    "namespace": lambda pod: pod.metadata.namespace,
+    "labels": _packed(lambda pod: pod.metadata.labels),
+    "annotations": _packed(lambda pod: pod.metadata.annotations),
+    "owner": _packed(_owner),
+    "node_selector": _packed(lambda pod: pod.spec.node_selector),
+    "node_affinity": _packed(_node_affinity),
+    "affinity": _packed(lambda pod: pod.spec.affinity),
+    "spread": _packed(lambda pod: pod.spec.topology_spread_constraints),
+    "tolerations": _packed(lambda pod: pod.spec.tolerations),
+    "ports": _packed(_ports),
+    "images": _packed(_images),
+    "volumes": _packed(lambda pod: pod.spec.volumes),
+    "claims": _packed(_claims),
+    "priority": lambda pod: pod.spec.priority or 0,
+    "node_name": lambda pod: pod.spec.node_name,
+    "nominated_node": lambda pod: pod.status.nominated_node_name,
+}
+"""The parts of a pod that a plugin may say it reads. Never its name, uid, resourceVersion or times."""
+
+EVERYTHING = tuple(PARTS)

@@ -1,0 +1,91 @@
+"""A profile: which plugins decide for the pods of one scheduler name, at which extension point, with which weight."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from roost.framework.plugin import (
+    BindPlugin,
+    FilterPlugin,
+    NormalizePlugin,
+    PermitPlugin,
+    Plugin,
+    PostBindPlugin,
+    PostFilterPlugin,
+    PreBindPlugin,
+    PreEnqueuePlugin,
+    PreFilterPlugin,
+    PreScorePlugin,
+    QueueSortPlugin,
+    ReservePlugin,
+    ScorePlugin,
+)
+
+Tie = Literal["first", "spread", "random"]
+
+
+class Scorer(Struct, frozen=True):
+    """A score plugin and its weight in this profile."""
+
+    plugin: Any
+    weight: int
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """Plugins in the order they are asked, one tuple per extension point.
+
+    `tie` says which of several best nodes wins: "first" by name, "spread" by a hash of pod and node, or "random" by the
+    cycle's seed.
+    """
+
+    scheduler_name: str = "roost"
+    pre_enqueue: tuple[PreEnqueuePlugin, ...] = ()
+    queue_sort: QueueSortPlugin | None = None
+    pre_filter: tuple[Any, ...] = ()
+    filter: tuple[Any, ...] = ()
+    post_filter: tuple[PostFilterPlugin, ...] = ()
+    pre_score: tuple[Any, ...] = ()
+    score: tuple[Scorer, ...] = ()
+    reserve: tuple[ReservePlugin, ...] = ()
+    permit: tuple[PermitPlugin, ...] = ()
+    pre_bind: tuple[PreBindPlugin, ...] = ()
+    bind: tuple[BindPlugin, ...] = ()
+    post_bind: tuple[PostBindPlugin, ...] = ()
+    tie: Tie = "first"
+
+    @classmethod
+    def of(cls, plugins: Sequence[Plugin], *, scheduler_name: str = "roost", tie: Tie = "first") -> "Profile":
+        """Return a profile that uses each plugin at every extension point it implements, with its default weight."""
+        by_point: dict[str, Any] = {
+            field: tuple(p for p in plugins if isinstance(p, protocol)) for field, protocol in _TUPLES.items()
+        }
+        scorers = tuple(Scorer(p, p.weight) for p in plugins if isinstance(p, ScorePlugin))
+        sorter = next((p for p in plugins if isinstance(p, QueueSortPlugin)), None)
+        return cls(scheduler_name=scheduler_name, tie=tie, score=scorers, queue_sort=sorter, **by_point)
+
+    @property
+    def can_look_ahead(self) -> bool:
+        """Whether identical pods may be decided from one evaluation and hypothetical rows.
+
+        That holds where every answer is local to its node and remembered, no raw score that pods placed can change is
+        normalised over all nodes, and ties go to the first name.
+        """
+        plugins = {*self.pre_filter, *self.filter, *self.pre_score, *(s.plugin for s in self.score)}
+        local = all(p.remember for p in plugins)
+        stable = all(not ("usage" in s.plugin.reads and isinstance(s.plugin, NormalizePlugin)) for s in self.score)
+        return local and stable and self.tie == "first"
+
+
+_TUPLES: dict[str, type] = {
+    "pre_enqueue": PreEnqueuePlugin,
+    "pre_filter": PreFilterPlugin,
+    "filter": FilterPlugin,
+    "post_filter": PostFilterPlugin,
+    "pre_score": PreScorePlugin,
+    "reserve": ReservePlugin,
+    "permit": PermitPlugin,
+    "pre_bind": PreBindPlugin,
+    "bind": BindPlugin,
+    "post_bind": PostBindPlugin,
+}

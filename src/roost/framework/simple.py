@@ -1,0 +1,89 @@
+"""The simple form of a policy, lifted to columns: five lines stay five lines.
+
+    class Cheap:
+        def score(self, pod, node) -> float: ...      # 0…100, more is better
+        def filter(self, pod, node) -> bool | str: ...  # False, or the reason why not
+
+`pod` and `node` are plain `roost.api` objects. One call per node, remembered as every answer is; a policy that reads a
+pod's name or uid, time or dice says `remember = False`.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roost.framework.plugin import MAX_NODE_SCORE, Args, Context, Plugin, Scores, Verdicts
+from roost.framework.pod_info import EVERYTHING, PodInfo
+from roost.framework.status import SUCCESS, Status, unschedulable
+from roost.framework.view import Rows, View
+
+_HIGHEST = {"percent": MAX_NODE_SCORE, "rank": 1 << 31}
+
+
+class _Lifted(Plugin):
+    policy_type: ClassVar[type]
+    reads: ClassVar[frozenset[str]] = frozenset({"node"})
+    pod_reads: ClassVar[tuple[str, ...]] = EVERYTHING
+
+    def __init__(self, args: Any = None) -> None:
+        super().__init__(args)
+        self.policy = self.policy_type() if args is None or type(args) is Args else self.policy_type(args)
+        self.remember = bool(getattr(self.policy, "remember", True))
+
+
+class _LiftedFilter(_Lifted):
+    def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
+        """Ask the policy about each node."""
+        numbers = _numbers(view, rows)
+        codes = np.zeros(len(numbers), dtype=np.int16)
+        statuses: list[Status] = [SUCCESS]
+        known: dict[str, int] = {}
+        for position, row in enumerate(numbers.tolist()):
+            answer = self.policy.filter(pod.pod, view.node(row)) if view.alive[row] else True
+            if answer is True or answer is None:
+                continue
+            reason = answer if isinstance(answer, str) else f"node(s) rejected by {self.name}"
+            if reason not in known:
+                known[reason] = len(statuses)
+                statuses.append(unschedulable(reason))
+            codes[position] = known[reason]
+        return Verdicts(codes, statuses)
+
+
+class _LiftedScore(_Lifted):
+    def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
+        """Ask the policy about each node; scores are truncated, and brought into the range of the scale."""
+        numbers, policy, plain = _numbers(view, rows), self.policy, pod.pod
+        alive = view.alive[numbers].tolist()
+        values = [
+            policy.score(plain, view.node(row)) if there else 0
+            for row, there in zip(numbers.tolist(), alive, strict=True)
+        ]
+        return np.clip(np.array(values, dtype=np.float64), 0, _HIGHEST[self.scale]).astype(np.int64)
+
+
+class _LiftedBoth(_LiftedFilter, _LiftedScore):
+    pass
+
+
+def lift(policy: type) -> type[Plugin]:
+    """Return a plugin class that asks a simple policy class about one node at a time.
+
+    Raises TypeError if the class has neither `score(pod, node)` nor `filter(pod, node)`.
+    """
+    has_filter, has_score = hasattr(policy, "filter"), hasattr(policy, "score")
+    if not has_filter and not has_score:
+        raise TypeError(f"{policy.__name__} has neither def score(self, pod, node) nor def filter(self, pod, node)")
+    base = _LiftedBoth if has_filter and has_score else _LiftedFilter if has_filter else _LiftedScore
+    fields = {
+        key: getattr(policy, key)
+        for key in ("args_type", "weight", "scale", "reads", "pod_reads")
+        if hasattr(policy, key)
+    }
+    name = getattr(policy, "name", policy.__name__)
+    return type(policy.__name__, (base,), {"__doc__": policy.__doc__, "policy_type": policy, "name": name, **fields})
+
+
+def _numbers(view: View, rows: Rows) -> NDArray[np.intp]:
+    return np.arange(view.size) if isinstance(rows, slice) else rows

@@ -1,0 +1,141 @@
+"""What the stages of a cycle hand on: the verdicts of the filters, the scores of the scorers, as columns."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct, field
+
+from roost.framework.decision import NodeScore, ScoreRow, Verdict
+from roost.framework.plugin import Scores
+from roost.framework.remember import RememberedScore
+from roost.framework.resources import Int64
+from roost.framework.status import SUCCESS, Code, Status
+from roost.framework.view import Bool, Int16, View
+
+
+class Judgement(Struct, frozen=True):
+    """What one filter said: `ok[row]`, and why not as `statuses[codes[row]]`."""
+
+    name: str
+    ok: Bool
+    codes: Int16
+    statuses: Sequence[Status]
+
+
+class Filtered(Struct):
+    """Which rows fit, and what each filter that was asked said of every row.
+
+    `rejected` is set where `pre_filter` turned the pod away from all nodes; `only` where it left a few names; `skipped`
+    names the filters with nothing to say.
+    """
+
+    feasible: Bool
+    count: int = 0
+    judged: Sequence[Judgement] = ()
+    rejected: Status | None = None
+    only: frozenset[str] | None = None
+    narrowed_by: tuple[str, ...] = ()
+    skipped: set[str] = field(default_factory=set)
+
+    def narrow(self, plugin: str, names: frozenset[str]) -> None:
+        """Leave only nodes of these names."""
+        self.only = names if self.only is None else self.only & names
+        self.narrowed_by = (*self.narrowed_by, plugin)
+
+    def reject(self, status: Status) -> None:
+        """Leave no node."""
+        self.rejected = status
+        self.feasible[:] = False
+
+    @property
+    def absent(self) -> Status:
+        """The status of the nodes that `pre_filter` left out."""
+        reason = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(self.narrowed_by))}]"
+        return Status(Code.UnschedulableAndUnresolvable, (reason,))
+
+    def tally(self, view: View) -> tuple[dict[str, int], frozenset[str]]:
+        """Count nodes per reason, each node by its first failing plugin; and name the plugins that rejected any."""
+        reasons: dict[str, int] = {}
+        plugins: set[str] = set(self.narrowed_by)
+        left = self._considered(view)
+        absent = view.num_nodes - int(np.count_nonzero(left))
+        for judged in self.judged:
+            failing = left & ~judged.ok
+            if not failing.any():
+                continue
+            plugins.add(judged.name)
+            for code, count in enumerate(np.bincount(judged.codes[failing]).tolist()):
+                for reason in judged.statuses[code].reasons if count else ():
+                    reasons[reason] = reasons.get(reason, 0) + count
+            left &= judged.ok
+        if absent:
+            reasons[self.absent.reasons[0]] = absent
+        return reasons, frozenset(plugins)
+
+    def verdicts(self, view: View) -> Mapping[str, Verdict]:
+        """Return what became of every node, by name."""
+        return {view.name(int(row)): self._verdict(int(row), view) for row in np.flatnonzero(view.alive)}
+
+    def _considered(self, view: View) -> Bool:
+        considered: Bool = view.alive.copy()
+        if self.only is not None:
+            considered &= named(view, self.only)
+        return considered
+
+    def _verdict(self, row: int, view: View) -> Verdict:
+        if self.rejected is not None:
+            return Verdict(False, self.rejected)
+        if self.only is not None and view.name(row) not in self.only:
+            return Verdict(False, self.absent)
+        for judged in self.judged:
+            if not judged.ok[row]:
+                status = judged.statuses[judged.codes[row]]
+                return Verdict(False, Status(status.code, status.reasons, judged.name))
+        return Verdict(True, SUCCESS)
+
+
+class Part(Struct, frozen=True):
+    """What one scorer contributed: raw, and normalised times its weight; one number where all rows have the same."""
+
+    name: str
+    raw: Scores
+    weighted: Scores
+    scorer: RememberedScore
+
+
+class Scored(Struct):
+    """The total of every row (meaningful where it fits), and what each scorer contributed."""
+
+    feasible: Bool
+    total: Int64
+    parts: Sequence[Part]
+    stable: bool = True
+    """Whether every normalised score stays as it is when a row stops to fit."""
+
+    def rows(self, view: View) -> Mapping[str, ScoreRow]:
+        """Return the scores of every node that fits, by name."""
+        return {view.name(int(row)): self._row(int(row)) for row in np.flatnonzero(self.feasible)}
+
+    def _row(self, row: int) -> ScoreRow:
+        return ScoreRow(
+            total=int(self.total[row]),
+            raw={part.name: _at(part.raw, row) for part in self.parts},
+            weighted={part.name: _at(part.weighted, row) for part in self.parts},
+        )
+
+
+def named(view: View, names: frozenset[str]) -> Bool:
+    """Return which rows bear one of the names."""
+    mask = np.zeros(view.size, dtype=np.bool_)
+    for name in names:
+        mask[list(view.rows_named(name))] = True
+    return mask
+
+
+def node_scores(view: View, rows: Sequence[int], total: Int64) -> tuple[NodeScore, ...]:
+    """Return rows as names with totals."""
+    return tuple(NodeScore(view.name(row), int(total[row])) for row in rows)
+
+
+def _at(scores: Scores, row: int) -> int:
+    return scores if isinstance(scores, int) else int(scores[row])

@@ -1,0 +1,1 @@
+"""kube-scheduler's default plugins: same names, same semantics, same texts; on columns."""

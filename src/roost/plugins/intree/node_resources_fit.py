@@ -1,0 +1,205 @@
+"""NodeResourcesFit: what the pod asks for must be free on the node; scores by one of three strategies.
+
+    LeastAllocated               (capacity - requested) * 100 / capacity, averaged by resource weight
+    MostAllocated                requested * 100 / capacity, averaged by resource weight
+    RequestedToCapacityRatio     a broken line over the utilisation of 0…100 %, averaged over the resources above 0
+
+Integers are truncated where kube-scheduler truncates. `requested` includes the pod and counts 100 milli-cores and
+200 MiB for containers that request nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+
+from roost.errors import ConfigError
+from roost.framework.plugin import Args, Context, Plugin, Scores, Verdicts
+from roost.framework.pod_info import PodInfo
+from roost.framework.resources import PODS, Int64
+from roost.framework.status import Code, Status
+from roost.framework.view import Rows, View
+from roost.plugins.intree.node_resources import (
+    DEFAULT_RESOURCES,
+    Amounts,
+    Float,
+    ResourceSpec,
+    amounts,
+    checked,
+    floor_percent,
+    is_extended,
+)
+
+Strategy = Literal["LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"]
+_TABLE_BITS = 12
+
+
+class ShapePoint(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A corner of the broken line: utilisation of 0…100 %, score of 0…10."""
+
+    utilization: int = 0
+    score: int = 0
+
+
+class RatioParam(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The broken line of RequestedToCapacityRatio."""
+
+    shape: tuple[ShapePoint, ...] = ()
+
+
+class ScoringStrategy(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """How to score, over which resources."""
+
+    type: Strategy = "LeastAllocated"
+    resources: tuple[ResourceSpec, ...] = ()
+    requested_to_capacity_ratio: RatioParam | None = None
+
+
+class NodeResourcesFitArgs(Args):
+    """Extended resources and resource groups not to be checked, and the scoring strategy."""
+
+    ignored_resources: tuple[str, ...] = ()
+    ignored_resource_groups: tuple[str, ...] = ()
+    scoring_strategy: ScoringStrategy | None = None
+
+
+class NodeResourcesFit(Plugin):
+    """Reject nodes without room for the pod, and score the room."""
+
+    name = "NodeResourcesFit"
+    args_type = NodeResourcesFitArgs
+    reads = frozenset({"node", "usage"})
+    pod_reads = ("requests",)
+
+    def __init__(self, args: NodeResourcesFitArgs | None = None) -> None:
+        super().__init__(args)
+        strategy = self.args.scoring_strategy or ScoringStrategy()
+        self._resources = checked(strategy.resources, "scoringStrategy.resources") or DEFAULT_RESOURCES
+        self._rate = _rater(strategy)
+
+    def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
+        """Reject rows where any request exceeds what is free; beyond what the node has at all, unresolvably."""
+        asked = [(row, amount) for row, amount in pod.requests.asked if not self._ignores(view.resources.names[row])]
+        failed: Int64 | None = None
+        for bit, (row, amount) in enumerate(asked, start=1):
+            capacity = view.allocatable[row][rows]
+            short = view.usage[row][rows] > capacity - amount
+            if not short.any():
+                continue
+            hopeless = short & (capacity < amount) if row != PODS else False
+            failed = (short.astype(np.int64) << bit) | hopeless | (0 if failed is None else failed)
+        return None if failed is None else _verdicts(failed, [view.resources.names[row] for row, _ in asked])
+
+    def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
+        """Return 0…100 by the strategy."""
+        return self._rate(list(amounts(view, rows, self._resources, pod.requests.fit_score, nonzero=True)))
+
+    def _ignores(self, resource: str) -> bool:
+        args = self.args
+        if not (args.ignored_resources or args.ignored_resource_groups) or not is_extended(resource):
+            return False
+        return resource in args.ignored_resources or resource.split("/")[0] in args.ignored_resource_groups
+
+
+def _verdicts(failed: Int64, resources: Sequence[str]) -> Verdicts:
+    """Turn bits per row (0: unresolvable, 1…: which resource is short) into codes of statuses."""
+    if len(resources) <= _TABLE_BITS:
+        masks = np.flatnonzero(np.bincount(failed))
+        table = np.zeros(int(masks[-1]) + 1, dtype=np.int16)
+        offset = 0 if masks[0] == 0 else 1
+        table[masks] = np.arange(len(masks)) + offset
+        codes = table[failed]
+    else:
+        masks, inverse = np.unique(failed, return_inverse=True)
+        offset = 0 if masks[0] == 0 else 1
+        codes = (inverse + offset).astype(np.int16)
+    statuses = [_status(int(mask), resources) for mask in masks if mask]
+    return Verdicts(codes, (Status(Code.Success), *statuses))
+
+
+def _status(mask: int, resources: Sequence[str]) -> Status:
+    short = [name for bit, name in enumerate(resources, start=1) if mask >> bit & 1]
+    reasons = tuple("Too many pods" if name == "pods" else f"Insufficient {name}" for name in short)
+    return Status(Code.UnschedulableAndUnresolvable if mask & 1 else Code.Unschedulable, reasons)
+
+
+# ---- strategies
+
+
+def _rater(strategy: ScoringStrategy) -> Callable[[Sequence[Amounts]], Scores]:
+    if strategy.type == "LeastAllocated":
+        return lambda resources: _average(resources, least_allocated)
+    if strategy.type == "MostAllocated":
+        return lambda resources: _average(resources, most_allocated)
+    line = broken_line(_shape(strategy))
+    return lambda resources: _average_above_zero(resources, line)
+
+
+def least_allocated(requested: Int64, capacity: Int64) -> Float:
+    """Return the free share in percent, 0 where more is requested than there is."""
+    free = capacity - requested
+    return floor_percent(np.maximum(free, 0, out=free), capacity)
+
+
+def most_allocated(requested: Int64, capacity: Int64) -> Float:
+    """Return the used share in percent, at most 100."""
+    return floor_percent(np.minimum(requested, capacity), capacity)
+
+
+def _average(resources: Sequence[Amounts], rate: Callable[[Int64, Int64], Float]) -> Scores:
+    if not resources:
+        return 0
+    total: Float | float = 0.0
+    weights: Int64 | int = 0
+    for r in resources:
+        rated = rate(r.used + r.added, r.capacity)
+        if r.weight != 1:
+            rated *= r.weight
+        total = total + rated
+        weights = weights + (r.weight if r.everywhere else (r.capacity != 0) * r.weight)
+    # Whole numbers below 2**53: dividing as float64 and truncating is integer division.
+    return np.asarray(total / np.maximum(weights, 1)).astype(np.int64)
+
+
+def _average_above_zero(resources: Sequence[Amounts], line: Int64) -> Scores:
+    if not resources:
+        return 0
+    score: Int64 = np.zeros_like(resources[0].capacity)
+    weights: Int64 = np.zeros_like(score)
+    for r in resources:
+        requested = r.used + r.added
+        full = requested > r.capacity
+        rated = line[np.where(full, 100, floor_percent(np.where(full, 0, requested), r.capacity)).astype(np.int64)]
+        counts = (r.capacity != 0) & (rated > 0)
+        score += counts * rated * r.weight
+        weights += counts * r.weight
+    return np.floor(score / np.maximum(weights, 1) + 0.5).astype(np.int64)
+
+
+def broken_line(shape: Sequence[ShapePoint]) -> Int64:
+    """Return the score of 0…100 at each utilisation of 0…100 %, interpolated in integers."""
+    line = np.full(101, shape[-1].score * 10, dtype=np.int64)
+    line[: shape[0].utilization + 1] = shape[0].score * 10
+    for left, right in pairwise(shape):
+        span, rise = right.utilization - left.utilization, (right.score - left.score) * 10
+        for step in range(1, span + 1):
+            climbed = abs(rise) * step // span  # truncated towards zero, as Go divides
+            line[left.utilization + step] = left.score * 10 + (climbed if rise >= 0 else -climbed)
+    return line
+
+
+def _shape(strategy: ScoringStrategy) -> tuple[ShapePoint, ...]:
+    field = "scoringStrategy.requestedToCapacityRatio.shape"
+    shape = strategy.requested_to_capacity_ratio.shape if strategy.requested_to_capacity_ratio else ()
+    if not shape:
+        raise ConfigError(f"{field}: RequestedToCapacityRatio needs at least one point")
+    for position, point in enumerate(shape):
+        if not 0 <= point.utilization <= 100:
+            raise ConfigError(f"{field}[{position}].utilization: {point.utilization} is not between 0 and 100")
+        if not 0 <= point.score <= 10:
+            raise ConfigError(f"{field}[{position}].score: {point.score} is not between 0 and 10")
+        if position and point.utilization <= shape[position - 1].utilization:
+            raise ConfigError(f"{field}[{position}].utilization: must be greater than the one before it")
+    return shape

@@ -1,0 +1,1 @@
+"""Policies of our own, one file each."""

@@ -1,0 +1,38 @@
+"""Every plugin that ships with Roost, one line each; the order is that in which a profile asks them."""
+
+from roost.framework.plugin import Plugin
+from roost.framework.simple import lift
+from roost.plugins.intree.default_binder import DefaultBinder
+from roost.plugins.intree.image_locality import ImageLocality
+from roost.plugins.intree.node_affinity import NodeAffinity
+from roost.plugins.intree.node_name import NodeName
+from roost.plugins.intree.node_ports import NodePorts
+from roost.plugins.intree.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
+from roost.plugins.intree.node_resources_fit import NodeResourcesFit
+from roost.plugins.intree.node_unschedulable import NodeUnschedulable
+from roost.plugins.intree.not_yet_supported import NotYetSupported
+from roost.plugins.intree.priority_sort import PrioritySort
+from roost.plugins.intree.scheduling_gates import SchedulingGates
+from roost.plugins.intree.taint_toleration import TaintToleration
+from roost.plugins.policies.random_node import RandomNode
+
+IN_TREE: dict[str, type[Plugin]] = {
+    "SchedulingGates": SchedulingGates,
+    "PrioritySort": PrioritySort,
+    "NotYetSupported": NotYetSupported,
+    "NodeUnschedulable": NodeUnschedulable,
+    "NodeName": NodeName,
+    "TaintToleration": TaintToleration,
+    "NodeAffinity": NodeAffinity,
+    "NodePorts": NodePorts,
+    "NodeResourcesFit": NodeResourcesFit,
+    "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocation,
+    "ImageLocality": ImageLocality,
+    "DefaultBinder": DefaultBinder,
+}
+
+POLICIES: dict[str, type[Plugin]] = {
+    "RandomNode": lift(RandomNode),
+}
+
+REGISTRY: dict[str, type[Plugin]] = IN_TREE | POLICIES
