@@ -3,7 +3,7 @@
 A slot is a row number. Freed slots are reused; the journal, whose marks never restart, tells answers about it.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -17,20 +17,31 @@ from roost.cache.labels import Labels
 from roost.cache.ports import Ports
 from roost.errors import InvalidObject
 from roost.framework.journal import Journal
-from roost.framework.memory import Rated
 from roost.framework.pod_info import PodInfo
 from roost.framework.resources import CPU, MEMORY, NONZERO_CPU, NONZERO_MEMORY, Int64, ResourceIndex
-from roost.framework.view import ALL, Bool, Derivation, ImageColumn, Int32, LabelColumn, UInt64
+from roost.framework.view import Bool, Float64, ImageColumn, Int32, LabelColumn, UInt64
 
-_STEP = 64
-"""The view grows by this many rows at a time, so that most new nodes do not change its shape."""
+_FIRST_CAPACITY = 64
 
 VACANT = 1 << 40
-"""What an empty slot has of everything: enough that it rejects nothing, so that "all rows fit" stays the usual answer."""
+"""What an empty slot has of everything: enough to reject nothing, so that "all rows fit" stays the usual answer."""
+
+EXACT_CAPACITY = (1 << 53) // 100
+"""Up to here, part * 100 / capacity in float64 truncates to what int64 division gives."""
 
 _ARRAYS = tuple(
     f"_all_{name}"
-    for name in ("alive", "unschedulable", "taint_set", "name_hash", "rank", "nodes_with", "allocatable", "usage")
+    for name in (
+        "alive",
+        "unschedulable",
+        "taint_set",
+        "name_hash",
+        "rank",
+        "nodes_with",
+        "allocatable",
+        "divisor",
+        "usage",
+    )
 )
 
 
@@ -42,17 +53,17 @@ class Columns:
         self.journal = Journal()
         self.num_nodes = 0
         self.num_unschedulable = 0
+        self.float_is_exact = True
         self.taint_sets: list[tuple[Taint, ...]] = [()]
         self._taint_ids: dict[tuple[Taint, ...], int] = {(): 0}
         self._nodes: list[Node | None] = []
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
         self._ranks_stale = False
-        self._derived: dict[Hashable, Rated] = {}
-        self._allocate(_STEP, len(self.resources) + 8)
-        self._labels = Labels(_STEP)
-        self._images = Images(_STEP)
-        self._ports = Ports(_STEP)
+        self._allocate(_FIRST_CAPACITY, len(self.resources) + 8)
+        self._labels = Labels(_FIRST_CAPACITY)
+        self._images = Images(_FIRST_CAPACITY)
+        self._ports = Ports()
         self._show(0)
 
     # ---- what plugins read
@@ -92,24 +103,6 @@ class Columns:
         """Return, for each IP in use with this host port, how many pods of each node use it."""
         return self._ports.users(protocol, port, self.size)
 
-    def derived(self, key: Hashable, reads: tuple[str, ...], compute: Derivation) -> Int64:
-        """Return a column that follows from others alone, recomputed where it is stale."""
-        known = self._derived.get(key)
-        if known is None:
-            known = self._derived[key] = Rated(self.size)
-            changed: set[int] | None = None
-        else:
-            changed = self.journal.since(reads, known.marks)
-        if known.size != self.size:
-            known.extend(self.size)
-        if changed is None or 4 * len(changed) > self.size:
-            known.put(ALL, compute(self, ALL))
-        elif changed:
-            rows = np.fromiter(changed, dtype=np.intp, count=len(changed))
-            known.put(rows, compute(self, rows))
-        known.marks = self.journal.marks(reads)
-        return np.asarray(known.raw)
-
     # ---- what the cache writes
 
     def slot(self, name: str) -> int | None:
@@ -127,6 +120,7 @@ class Columns:
         self._fill(slot, node, amounts)
         self._images.add(slot, node)
         self.journal.bump("images")
+        self.journal.stamp("usage", slot)
         return slot
 
     def update_node(self, slot: int, node: Node) -> None:
@@ -150,6 +144,7 @@ class Columns:
             column[slot] = 0
         self._all_nodes_with -= self._all_allocatable[:, slot] != 0
         self._all_allocatable[:, slot] = VACANT
+        self._all_divisor[:, slot] = VACANT
         self._all_usage[:, slot] = 0
         self._nodes[slot] = None
         del self._slots[node.name]
@@ -179,6 +174,7 @@ class Columns:
         if len(self.resources) > len(self._all_allocatable):
             self._grow_resources()
         self._all_allocatable[covered:, self._all_alive] = 0
+        self._all_divisor[covered:, self._all_alive] = 1
         self._show(self.size)
 
     # ---- storage
@@ -193,6 +189,8 @@ class Columns:
         column[rows] = list(amounts.values())
         column[NONZERO_CPU], column[NONZERO_MEMORY] = column[CPU], column[MEMORY]
         self._all_nodes_with += column != 0
+        self._all_divisor[:, slot] = np.maximum(column, 1)
+        self.float_is_exact = self.float_is_exact and int(column.max()) <= EXACT_CAPACITY
         self.num_unschedulable += int(node.spec.unschedulable) - int(self._all_unschedulable[slot])
         self._all_unschedulable[slot] = node.spec.unschedulable
         self._all_taint_set[slot] = self._taint_set(node.taints)
@@ -220,7 +218,7 @@ class Columns:
         if slot >= len(self._all_alive):
             self._grow_slots()
         if slot >= self.size:
-            self._show(min(self.size + _STEP, len(self._all_alive)))
+            self._show(slot + 1)
         return slot
 
     def _allocate(self, capacity: int, resources: int) -> None:
@@ -232,6 +230,7 @@ class Columns:
         self._all_rank: Int64 = np.zeros(capacity, dtype=np.int64)
         self._all_nodes_with: Int64 = np.zeros(resources, dtype=np.int64)
         self._all_allocatable: Int64 = np.full((resources, capacity), VACANT, dtype=np.int64)
+        self._all_divisor: Float64 = np.full((resources, capacity), VACANT, dtype=np.float64)
         self._all_usage: Int64 = np.zeros((resources, capacity), dtype=np.int64)
 
     def _grow_slots(self) -> None:
@@ -247,7 +246,7 @@ class Columns:
         for name, array in old.items():
             getattr(self, name)[tuple(slice(length) for length in array.shape)] = array
         if capacity != old_capacity:
-            for part in (self._labels, self._images, self._ports):
+            for part in (self._labels, self._images):
                 part.grow(capacity)
         self._show(self.size)
 
@@ -261,6 +260,7 @@ class Columns:
         self.taint_set = self._all_taint_set[:size]
         self.nodes_with = self._all_nodes_with[:rows]
         self.allocatable = self._all_allocatable[:rows, :size]
+        self.divisor = self._all_divisor[:rows, :size]
         self.usage = self._all_usage[:rows, :size]
 
 

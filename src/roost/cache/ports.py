@@ -1,4 +1,4 @@
-"""Host ports in use: for each (protocol, port) and IP, how many pods of each node hold it."""
+"""Host ports in use. Few pods ask for them, so what is kept is sparse; a column is made when a pod asks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,33 +9,44 @@ from roost.framework.view import Int32
 
 
 class Ports:
-    """Counts by slot, one column per (protocol, port, IP) that any pod has ever held."""
+    """How many pods of each slot hold a host port, by (protocol, port) and IP."""
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._users: dict[tuple[str, int], dict[str, Int32]] = {}
+    def __init__(self) -> None:
+        self._users: dict[tuple[str, int], dict[str, dict[int, int]]] = {}
 
     def users(self, protocol: str, port: int, size: int) -> Mapping[str, Int32]:
         """Return the counts by IP over the first `size` slots."""
-        return {ip: counts[:size] for ip, counts in self._users.get((protocol, port), {}).items()}
+        return {ip: _column(counts, size) for ip, counts in self._users.get((protocol, port), {}).items()}
 
     def add(self, slot: int, ports: Sequence[HostPort], pods: int) -> None:
         """Add (or with a negative number take away) pods that hold these ports."""
         for protocol, ip, port in ports:
-            by_ip = self._users.setdefault((protocol, port), {})
-            if ip not in by_ip:
-                by_ip[ip] = np.zeros(self._capacity, dtype=np.int32)
-            by_ip[ip][slot] += pods
+            counts = self._users.setdefault((protocol, port), {}).setdefault(ip, {})
+            counts[slot] = counts.get(slot, 0) + pods
+            if not counts[slot]:
+                self._forget(protocol, ip, port, slot)
 
     def clear(self, slot: int) -> None:
         """Forget all ports held in a slot."""
-        for by_ip in self._users.values():
-            for counts in by_ip.values():
-                counts[slot] = 0
+        held = [
+            (protocol, ip, port)
+            for (protocol, port), by_ip in self._users.items()
+            for ip, counts in by_ip.items()
+            if slot in counts
+        ]
+        for protocol, ip, port in held:
+            self._forget(protocol, ip, port, slot)
 
-    def grow(self, capacity: int) -> None:
-        """Make room for more slots."""
-        for by_ip in self._users.values():
-            for ip, counts in by_ip.items():
-                by_ip[ip] = np.concatenate([counts, np.zeros(capacity - self._capacity, dtype=np.int32)])
-        self._capacity = capacity
+    def _forget(self, protocol: str, ip: str, port: int, slot: int) -> None:
+        by_ip = self._users[protocol, port]
+        del by_ip[ip][slot]
+        if not by_ip[ip]:
+            del by_ip[ip]
+        if not by_ip:
+            del self._users[protocol, port]
+
+
+def _column(counts: Mapping[int, int], size: int) -> Int32:
+    column = np.zeros(size, dtype=np.int32)
+    column[list(counts)] = list(counts.values())
+    return column

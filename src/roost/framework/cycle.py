@@ -18,7 +18,7 @@ from roost.framework.decision import Decision, fit_error
 from roost.framework.look_ahead import look_ahead
 from roost.framework.memory import LiveView
 from roost.framework.plugin import Context, OnlyNodes, Scores
-from roost.framework.pod_info import PARTS, PodInfo
+from roost.framework.pod_info import PARTS, PodInfo, signature
 from roost.framework.profile import Profile
 from roost.framework.remember import RememberedFilter, RememberedScore
 from roost.framework.select import best_rows
@@ -43,11 +43,13 @@ class Cycle:
     def signature(self, pod: PodInfo) -> Hashable:
         """Return a key that is equal for pods that no plugin of this profile can tell apart."""
         if pod.signature is None:
-            pod.signature = tuple([pod.part(part) for part in self._signature_parts])
+            pod.signature = signature(pod, self._signature_parts)
         return pod.signature
 
     def filter_nodes(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
         """Ask every filter about every node; raises PluginError."""
+        if not view.num_nodes:
+            return Filtered(view.alive.copy())
         filtered = self._pre_filter(pod, view, ctx)
         if filtered.rejected is not None:
             return filtered
@@ -66,14 +68,13 @@ class Cycle:
     def score_nodes(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Scored:
         """Ask every scorer about every node and add up; raises PluginError."""
         skipped = self._pre_score(pod, view, ctx)
-        rows = np.flatnonzero(filtered.feasible)
         parts, stable = [], True
         for plugin in self.scorers:
             if plugin.name in skipped:
                 continue
-            raw = plugin.answer(ctx, pod, view, filtered.feasible).raw
-            weighted, constant = plugin.weighted(ctx, pod, raw, rows, view.size)
-            parts.append(Part(plugin.name, raw, weighted, plugin))
+            rated = plugin.answer(ctx, pod, view, filtered.feasible)
+            weighted, constant = plugin.weighted(ctx, pod, rated, filtered.feasible)
+            parts.append(Part(plugin.name, rated.raw, weighted, plugin))
             stable = stable and constant
         return Scored(filtered.feasible, _sum([part.weighted for part in parts], view.size), parts, stable)
 
@@ -181,7 +182,7 @@ def _sum(scores: Sequence[Scores], size: int) -> NDArray[np.int64]:
     same_for_all = sum(number for number in scores if isinstance(number, int))
     if not columns:
         return np.full(size, same_for_all, dtype=np.int64)
-    total = columns[0] + same_for_all
+    total: NDArray[np.int64] = columns[0] + same_for_all
     for column in columns[1:]:
         total += column
     return total

@@ -29,6 +29,7 @@ MOST = 512
 """How many pods are decided from one evaluation."""
 
 _MOST_ROWS = 8192
+_RUNGS = 8
 _FULL = -(1 << 62)
 """The total of a row on which the pod does not fit any more."""
 
@@ -83,7 +84,7 @@ class Ladder:
         self.totals: list[list[int]] = [[] for _ in self.rows]
         self.placed = [0] * len(self.rows)
         heapify(self.heap)
-        rungs = min(1 + 2 * pods // len(self.rows), max(1, _MOST_ROWS // len(self.rows)))
+        rungs = min(_RUNGS + 2 * pods // len(self.rows), max(1, _MOST_ROWS // len(self.rows)))
         self._climb(np.arange(len(self.rows)), rungs)
 
     def decisions(self, pods: Sequence[PodInfo]) -> Iterator[Decision]:
@@ -110,7 +111,7 @@ class Ladder:
         _, rank, candidate, pods, best = self.heap[0]
         totals = self.totals[candidate]
         if pods >= len(totals):
-            self._climb(np.array([candidate]), 8 + len(totals))
+            self._climb(np.array([candidate]), _RUNGS + len(totals))
         total = totals[pods]
         if total != _FULL:
             heapreplace(self.heap, (-total, rank, candidate, pods + 1, NodeScore(best.node, total)))
@@ -153,12 +154,9 @@ class Ladder:
         for part in self.parts:
             raw = ask(part.scorer.plugin, part.scorer.plugin.score, self.ctx, self.pod, view, ALL)
             total = total + raw * part.scorer.weight
-        self._extend(candidates.tolist(), total.tolist(), fits.tolist(), rungs)
-
-    def _extend(self, candidates: list[int], totals: list[int], fits: list[bool], rungs: int) -> None:
-        for position, candidate in enumerate(candidates):
-            part = slice(position * rungs, (position + 1) * rungs)
-            self.totals[candidate] += [t if ok else _FULL for t, ok in zip(totals[part], fits[part], strict=True)]
+        further = np.where(fits, total, _FULL).reshape(len(candidates), rungs).tolist()
+        for candidate, totals in zip(candidates.tolist(), further, strict=True):
+            self.totals[candidate] += totals
 
 
 def _best_three(heap: list[Entry]) -> tuple[NodeScore, ...]:

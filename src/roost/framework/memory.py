@@ -88,36 +88,44 @@ def _all_fit(size: int) -> tuple[Int16, Bool]:
 
 
 class Rated:
-    """A scorer's raw scores of every row; one number while all rows have the same."""
+    """A scorer's raw scores of every row; one number while all rows have the same.
 
-    __slots__ = ("marks", "raw", "size")
+    `normalized` holds what they last came to after normalising, and for which feasible rows: the same rows and raw
+    scores give the same again.
+    """
+
+    __slots__ = ("marks", "normalized", "raw", "size")
 
     def __init__(self, size: int, marks: Marks = ()) -> None:
         self.marks = marks
         self.size = size
         self.raw: Scores = 0
+        self.normalized: tuple[bytes, Scores, bool] | None = None
 
     @property
     def nbytes(self) -> int:
-        """The memory held."""
-        return 64 if isinstance(self.raw, int) else self.raw.nbytes
+        """The memory held, or soon to be held for the normalised scores."""
+        return 128 if isinstance(self.raw, int) else 2 * self.raw.nbytes + self.size
 
     def extend(self, size: int) -> None:
         """Make room for new rows; they must be put before they are read."""
         if not isinstance(self.raw, int):
             self.raw = np.concatenate([self.raw, np.zeros(size - self.size, dtype=np.int64)])
         self.size = size
+        self.normalized = None
 
     def put(self, rows: Rows, scores: Scores) -> None:
         """Take over the scores of some rows."""
         if isinstance(rows, slice):
             self.raw = scores
+            self.normalized = None
             return
         if isinstance(self.raw, int):
             if isinstance(scores, int) and scores == self.raw:
                 return
             self.raw = np.full(self.size, self.raw, dtype=np.int64)
         self.raw[rows] = scores
+        self.normalized = None
 
 
 class Answer(Protocol):

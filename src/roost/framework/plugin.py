@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from roost.api.pod import Pod
 from roost.framework.cluster import Cluster
-from roost.framework.pod_info import EVERYTHING, PodInfo
+from roost.framework.pod_info import PARTS, PodInfo
 from roost.framework.resources import Int64
 from roost.framework.status import SUCCESS, Status
 from roost.framework.view import Bool, Int16, Rows, View
@@ -76,7 +76,7 @@ class Plugin:
     name: ClassVar[str]
     args_type: ClassVar[type[Args]] = Args
     reads: ClassVar[frozenset[str]] = frozenset({"node", "usage"})
-    pod_reads: ClassVar[tuple[str, ...]] = EVERYTHING
+    pod_reads: ClassVar[tuple[str, ...]] = PARTS
     weight: ClassVar[int] = 1
     scale: ClassVar[Literal["percent", "rank"]] = "percent"
     remember: bool = True

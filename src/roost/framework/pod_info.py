@@ -1,6 +1,6 @@
 """A pod with what deciding needs, worked out once: requests as a vector, host ports, keys for remembering."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -19,7 +19,8 @@ class Requests(Struct, frozen=True, eq=False):
     """What pods of one shape ask for; pods of equal shape share one of these, so it is its own key.
 
     `effective` are Kubernetes' effective requests, `vector` the same over the rows of the resource index with
-    `pods` = 1 and the `nonzero` CPU and memory that scores count; `asked` are rows and amounts to check. `fit_score` and `balanced_score` are what the two resource scores count for a pod that is not placed yet.
+    `pods` = 1 and the `nonzero` CPU and memory that scores count; `asked` are rows and amounts to check against what
+    is free. `fit_score` and `balanced_score` are what the two resource scores count for a pod that is not placed yet.
     Units: milli-cores, bytes, counts.
     """
 
@@ -55,12 +56,23 @@ class PodInfo:
         return f"PodInfo({self.key})"
 
     def part(self, name: str) -> Hashable:
-        """Return the canonical key of one part of the pod (see `PARTS`); equal parts have equal keys."""
+        """Return the canonical key of one part of the pod (see `READ`); equal parts have equal keys."""
         found = self._parts.get(name)
         if found is None:
-            found = self.requests if name == "requests" else PARTS[name](self.pod)
-            self._parts[name] = found
+            found = self._parts[name] = self._key(name)
         return found
+
+    def _key(self, name: str) -> Hashable:
+        if name == "requests":
+            return self.requests
+        value = READ[name](self.pod)
+        return _encode(value) if value else _NOTHING
+
+
+def signature(pod: PodInfo, parts: Sequence[str]) -> Hashable:
+    """Return one key for several parts of a pod together; cheaper than the keys of the parts."""
+    plain = pod.pod
+    return (pod.requests, _encode([READ[part](plain) for part in parts if part != "requests"]))
 
 
 def host_ports(pod: Pod) -> tuple[HostPort, ...]:
@@ -84,22 +96,10 @@ def _host_port(port: ContainerPort) -> HostPort:
     return (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
 
 
-def _packed(read: Callable[[Pod], object]) -> Callable[[Pod], bytes]:
-    def key(pod: Pod) -> bytes:
-        value = read(pod)
-        return _encode(value) if value else _NOTHING
-
-    return key
-
-
 def _images(pod: Pod) -> object:
     spec = pod.spec
     containers = (*(spec.init_containers or ()), *(spec.containers or ()))
     return [[c.image for c in containers], [v.image.reference for v in spec.volumes or () if v.image is not None]]
-
-
-def _ports(pod: Pod) -> object:
-    return host_ports(pod)
 
 
 def _owner(pod: Pod) -> object:
@@ -111,29 +111,26 @@ def _node_affinity(pod: Pod) -> object:
     return affinity.node_affinity if affinity is not None else None
 
 
-def _claims(pod: Pod) -> object:
-    return pod.spec.resource_claims
-
-
-PARTS: Mapping[str, Callable[[Pod], Hashable]] = {
-    "requests": _packed(lambda pod: pod.spec.containers),  # PodInfo answers with the shared Requests
+READ: Mapping[str, Callable[[Pod], object]] = {
+    "requests": lambda pod: pod.spec.containers,  # PodInfo answers with the shared Requests
     "namespace": lambda pod: pod.metadata.namespace,
-    "labels": _packed(lambda pod: pod.metadata.labels),
-    "annotations": _packed(lambda pod: pod.metadata.annotations),
-    "owner": _packed(_owner),
-    "node_selector": _packed(lambda pod: pod.spec.node_selector),
-    "node_affinity": _packed(_node_affinity),
-    "affinity": _packed(lambda pod: pod.spec.affinity),
-    "spread": _packed(lambda pod: pod.spec.topology_spread_constraints),
-    "tolerations": _packed(lambda pod: pod.spec.tolerations),
-    "ports": _packed(_ports),
-    "images": _packed(_images),
-    "volumes": _packed(lambda pod: pod.spec.volumes),
-    "claims": _packed(_claims),
-    "priority": lambda pod: pod.spec.priority or 0,
+    "labels": lambda pod: pod.metadata.labels,
+    "annotations": lambda pod: pod.metadata.annotations,
+    "owner": _owner,
+    "node_selector": lambda pod: pod.spec.node_selector,
+    "node_affinity": _node_affinity,
+    "affinity": lambda pod: pod.spec.affinity,
+    "spread": lambda pod: pod.spec.topology_spread_constraints,
+    "tolerations": lambda pod: pod.spec.tolerations,
+    "ports": host_ports,
+    "images": _images,
+    "volumes": lambda pod: pod.spec.volumes,
+    "claims": lambda pod: pod.spec.resource_claims,
+    "priority": lambda pod: pod.spec.priority,
     "node_name": lambda pod: pod.spec.node_name,
     "nominated_node": lambda pod: pod.status.nominated_node_name,
 }
 """The parts of a pod that a plugin may say it reads. Never its name, uid, resourceVersion or times."""
 
-EVERYTHING = tuple(PARTS)
+PARTS = tuple(READ)
+"""The names of the parts."""

@@ -10,7 +10,7 @@ from roost.framework.ask import ask
 from roost.framework.memory import Judged, LiveView, Memory, Rated
 from roost.framework.plugin import Context, Scores
 from roost.framework.pod_info import PodInfo
-from roost.framework.view import ALL, Rows
+from roost.framework.view import ALL, Bool, Rows
 
 A = TypeVar("A", Judged, Rated)
 
@@ -51,7 +51,7 @@ class Remembered(Generic[A]):
 
     def _refresh(self, known: A, ctx: Context, pod: PodInfo, view: LiveView) -> None:
         marks = view.journal.marks(self.reads)
-        if marks == known.marks:
+        if marks == known.marks and known.size == view.size:
             return
         changed = view.journal.since(self.reads, known.marks)
         if known.size != view.size:
@@ -77,24 +77,22 @@ class RememberedScore(Remembered[Rated]):
     def __init__(self, plugin: Any, weight: int, limit: int) -> None:
         super().__init__(plugin, plugin.score, Rated, limit)
         self.weight = weight
-        self._normalize = getattr(plugin, "normalize", None)
+        self._normalize: Any = getattr(plugin, "normalize", None)
 
-    def weighted(
-        self, ctx: Context, pod: PodInfo, raw: Scores, rows: NDArray[np.intp], size: int
-    ) -> tuple[Scores, bool]:
+    def weighted(self, ctx: Context, pod: PodInfo, rated: Rated, feasible: Bool) -> tuple[Scores, bool]:
         """Return normalised scores times the weight, and whether they stay the same when a row stops to fit."""
         if self._normalize is None:
-            return raw * self.weight if self.weight != 1 else raw, True
-        constant = raw if isinstance(raw, int) else _constant(raw[rows])
-        if constant is not None:
-            one = ask(self.plugin, self._normalize, ctx, pod, np.array([constant], dtype=np.int64))
-            return int(one[0]) * self.weight, True
-        assert not isinstance(raw, int)
-        normal = np.zeros(size, dtype=np.int64)
-        normal[rows] = ask(self.plugin, self._normalize, ctx, pod, raw[rows])
-        return normal * self.weight, False
+            return rated.raw * self.weight if self.weight != 1 else rated.raw, True
+        rows = feasible.tobytes()
+        if rated.normalized is None or rated.normalized[0] != rows:
+            rated.normalized = (rows, *self._normalized(ctx, pod, rated.raw, feasible))
+        return rated.normalized[1:]
 
-
-def _constant(scores: NDArray[np.int64]) -> int | None:
-    lowest = int(scores.min())
-    return lowest if lowest == int(scores.max()) else None
+    def _normalized(self, ctx: Context, pod: PodInfo, raw: Scores, feasible: Bool) -> tuple[Scores, bool]:
+        of_feasible = np.array([raw], dtype=np.int64) if isinstance(raw, int) else raw[feasible]
+        normal = ask(self.plugin, self._normalize, ctx, pod, of_feasible) * self.weight
+        if (of_feasible == of_feasible[0]).all():
+            return int(normal[0]), True
+        spread = np.zeros(len(feasible), dtype=np.int64)
+        spread[feasible] = normal
+        return spread, False

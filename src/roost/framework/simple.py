@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roost.framework.plugin import MAX_NODE_SCORE, Args, Context, Plugin, Scores, Verdicts
-from roost.framework.pod_info import EVERYTHING, PodInfo
+from roost.framework.pod_info import PARTS, PodInfo
 from roost.framework.status import SUCCESS, Status, unschedulable
 from roost.framework.view import Rows, View
 
@@ -24,7 +24,7 @@ _HIGHEST = {"percent": MAX_NODE_SCORE, "rank": 1 << 31}
 class _Lifted(Plugin):
     policy_type: ClassVar[type]
     reads: ClassVar[frozenset[str]] = frozenset({"node"})
-    pod_reads: ClassVar[tuple[str, ...]] = EVERYTHING
+    pod_reads: ClassVar[tuple[str, ...]] = PARTS
 
     def __init__(self, args: Any = None) -> None:
         super().__init__(args)

@@ -4,7 +4,7 @@ A plugin is handed a `View` and rows of it. The rows may be the nodes of the clu
 of some of them (`WhatIf`): a plugin cannot tell, and must not care.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from roost.framework.resources import Int64, ResourceIndex
 Bool = NDArray[np.bool_]
 Int16 = NDArray[np.int16]
 Int32 = NDArray[np.int32]
+Float64 = NDArray[np.float64]
 UInt64 = NDArray[np.uint64]
 Rows = slice | NDArray[np.intp]
 """Some rows of a view: all of them as a slice, or their numbers."""
@@ -45,7 +46,9 @@ class View(Protocol):
     """Columns with one entry per row.
 
     `usage` and `allocatable` are int64 of shape (resources, rows); the resource rows are those of `resources`.
-    `nodes_with` counts, per resource, the nodes of the cluster that have any of it. `alive` is False where no node stands behind a row. `name_hash` is a hash of the node name.
+    `divisor` is `allocatable` as float64 with 1 in place of 0, and `float_is_exact` says that percentages of it come
+    out as in integers. `nodes_with` counts, per resource, the nodes of the cluster that have any of it. `alive` is
+    False where no node stands behind a row. `name_hash` is a hash of the node name.
     `taint_set` indexes `taint_sets`: nodes with equal taints share an id. `slots` are the cache's slots behind rows.
     """
 
@@ -56,6 +59,8 @@ class View(Protocol):
     name_hash: UInt64
     allocatable: Int64
     usage: Int64
+    divisor: Float64
+    float_is_exact: bool
     nodes_with: Int64
     unschedulable: Bool
     num_unschedulable: int
@@ -96,14 +101,6 @@ class View(Protocol):
         """Return, for each IP in use with this host port, how many pods of each row use it."""
         ...
 
-    def derived(self, key: Hashable, reads: tuple[str, ...], compute: "Derivation") -> Int64:
-        """Return a column that follows from others alone; kept, and recomputed for the rows that changed in `reads`."""
-        ...
-
-
-Derivation = Callable[[View, Rows], Int64]
-"""Computes a derived column for some rows of a view."""
-
 
 class WhatIf:
     """Chosen nodes with further pods placed on them: row i is slot `slots[i]` with `times[i]` such pods more."""
@@ -118,6 +115,8 @@ class WhatIf:
         self.allocatable = base.allocatable[:, slots]
         self.usage = base.usage[:, slots]
         self.usage[: len(added)] += added[:, None] * times
+        self.divisor = base.divisor[:, slots]
+        self.float_is_exact = base.float_is_exact
         self.nodes_with = base.nodes_with
         self.unschedulable = base.unschedulable[slots]
         self.num_unschedulable = base.num_unschedulable
@@ -157,7 +156,3 @@ class WhatIf:
     def port_users(self, protocol: str, port: int) -> Mapping[str, Int32]:
         """Return, for each IP in use with this host port, how many placed pods of each row use it."""
         return {ip: users[self.slots] for ip, users in self.base.port_users(protocol, port).items()}
-
-    def derived(self, key: Hashable, reads: tuple[str, ...], compute: Derivation) -> Int64:
-        """Return a column that follows from others alone, computed for these states."""
-        return compute(self, ALL)

@@ -7,19 +7,15 @@ The idea is that of Wei Huang et al., "An Energy Efficient Virtual Machine Place
 Utilization".
 """
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
+from roost.framework.node_resources import DEFAULT_RESOURCES, Amounts, ResourceSpec, amounts, checked
 from roost.framework.plugin import MAX_NODE_SCORE, Args, Context, Plugin, Scores
 from roost.framework.pod_info import PodInfo
 from roost.framework.resources import Int64
 from roost.framework.status import SKIP, Status
-from roost.framework.view import Rows, View
-from roost.plugins.intree.node_resources import DEFAULT_RESOURCES, Amounts, ResourceSpec, amounts, checked
+from roost.framework.view import Bool, Float64, Rows, View
 
-Float = NDArray[np.float64]
 HALF = MAX_NODE_SCORE // 2
 
 
@@ -48,43 +44,42 @@ class NodeResourcesBalancedAllocation(Plugin):
 
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
         """Return 50…100: 75 where the balance stays as it is."""
-        requests = pod.requests.balanced_score
-        counted = list(amounts(view, rows, self._resources, requests, nonzero=False))
-        if not counted:
+        counted = amounts(view, rows, self._resources, pod.requests.balanced_score, nonzero=False)
+        if counted is None:
             return HALF + HALF // 2
-        specs = tuple(ResourceSpec(name=resource.name) for resource in counted)
-
-        def without_pod(view: View, rows: Rows) -> Int64:
-            return balance(list(amounts(view, rows, specs, None, nonzero=False)), with_pod=False)
-
-        before = view.derived((self.name, specs), ("node", "usage"), without_pod)[rows]
-        scores: Scores = HALF + (HALF + balance(counted, with_pod=True) - before) // 2
-        return scores
+        score = balance(counted, counted.used + counted.added)
+        score -= balance(counted, counted.used)
+        score += HALF
+        score >>= 1  # the sum is not negative, so this is integer division
+        score += HALF
+        return score
 
 
-def balance(resources: Sequence[Amounts], *, with_pod: bool) -> Int64:
+def balance(resources: Amounts, used: Int64) -> Int64:
     """Return (1 - deviation) * 100, truncated; resources a node does not have are left out on it."""
-    fractions = [_fraction(resource, with_pod) for resource in resources]
-    if len(fractions) == 2 and all(resource.everywhere for resource in resources):
-        deviation: Float = np.abs(fractions[0] - fractions[1])
+    fractions: Float64 = used / resources.divisor
+    np.minimum(fractions, 1.0, out=fractions)
+    if len(fractions) == 2 and resources.everywhere:
+        deviation: Float64 = np.abs(fractions[0] - fractions[1])
         deviation /= 2
     else:
-        deviation = _deviation(fractions, [resource.capacity != 0 for resource in resources])
-    return ((1 - deviation) * MAX_NODE_SCORE).astype(np.int64)
+        deviation = _deviation(fractions, resources.capacity != 0)
+    np.subtract(1, deviation, out=deviation)
+    deviation *= MAX_NODE_SCORE
+    return deviation.astype(np.int64)
 
 
-def _fraction(resource: Amounts, with_pod: bool) -> Float:
-    used = resource.used + resource.added if with_pod else resource.used
-    fraction: Float = used / np.maximum(resource.capacity, 1)
-    return np.minimum(fraction, 1.0, out=fraction)
+def _deviation(fractions: Float64, present: Bool) -> Float64:
+    count = present.sum(axis=0)
+    mean = _in_order(fractions * present) / np.maximum(count, 1)
+    squares = _in_order((fractions - mean) * (fractions - mean) * present)
+    of_many = np.sqrt(squares / np.maximum(count, 1))
+    highest = np.where(present, fractions, 0.0).max(axis=0)
+    lowest = np.where(present, fractions, 1.0).min(axis=0)
+    return np.where(count == 2, (highest - lowest) / 2, np.where(count > 2, of_many, 0.0))
 
 
-def _deviation(fractions: Sequence[Float], present: Sequence[NDArray[np.bool_]]) -> Float:
-    count = sum(p.astype(np.int64) for p in present)
-    mean = sum(f * p for f, p in zip(fractions, present, strict=True)) / np.maximum(count, 1)
-    squares = sum((f - mean) * (f - mean) * p for f, p in zip(fractions, present, strict=True))
-    highest = np.max([np.where(p, f, -np.inf) for f, p in zip(fractions, present, strict=True)], axis=0)
-    lowest = np.min([np.where(p, f, np.inf) for f, p in zip(fractions, present, strict=True)], axis=0)
-    of_many: Float = np.sqrt(squares / np.maximum(count, 1))
-    with np.errstate(invalid="ignore"):
-        return np.where(count == 2, (highest - lowest) / 2, np.where(count > 2, of_many, 0.0))
+def _in_order(lines: Float64) -> Float64:
+    """Add lines one after the other, as kube-scheduler does: another order could round otherwise."""
+    total: Float64 = sum(lines[1:], start=lines[0])
+    return total

@@ -16,21 +16,21 @@ import numpy as np
 from msgspec import Struct
 
 from roost.errors import ConfigError
-from roost.framework.plugin import Args, Context, Plugin, Scores, Verdicts
-from roost.framework.pod_info import PodInfo
-from roost.framework.resources import PODS, Int64
-from roost.framework.status import Code, Status
-from roost.framework.view import Rows, View
-from roost.plugins.intree.node_resources import (
+from roost.framework.node_resources import (
     DEFAULT_RESOURCES,
     Amounts,
-    Float,
     ResourceSpec,
     amounts,
     checked,
     floor_percent,
     is_extended,
+    select_lines,
 )
+from roost.framework.plugin import Args, Context, Plugin, Scores, Verdicts
+from roost.framework.pod_info import PodInfo
+from roost.framework.resources import Int64
+from roost.framework.status import Code, Status
+from roost.framework.view import Bool, Float64, Rows, View
 
 Strategy = Literal["LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"]
 _TABLE_BITS = 12
@@ -82,19 +82,20 @@ class NodeResourcesFit(Plugin):
     def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
         """Reject rows where any request exceeds what is free; beyond what the node has at all, unresolvably."""
         asked = [(row, amount) for row, amount in pod.requests.asked if not self._ignores(view.resources.names[row])]
-        failed: Int64 | None = None
-        for bit, (row, amount) in enumerate(asked, start=1):
-            capacity = view.allocatable[row][rows]
-            short = view.usage[row][rows] > capacity - amount
-            if not short.any():
-                continue
-            hopeless = short & (capacity < amount) if row != PODS else False
-            failed = (short.astype(np.int64) << bit) | hopeless | (0 if failed is None else failed)
-        return None if failed is None else _verdicts(failed, [view.resources.names[row] for row, _ in asked])
+        lines = [row for row, _ in asked]
+        wanted = np.array([[amount] for _, amount in asked], dtype=np.int64)
+        capacity = select_lines(view.allocatable, lines, rows)
+        short = select_lines(view.usage, lines, rows) > capacity - wanted
+        if not short.any():
+            return None
+        hopeless = short & (capacity < wanted)
+        hopeless[0] = False  # the first is `pods`: removing some always helps
+        return _verdicts(short, np.asarray(hopeless.any(axis=0)), [view.resources.names[row] for row in lines])
 
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
         """Return 0…100 by the strategy."""
-        return self._rate(list(amounts(view, rows, self._resources, pod.requests.fit_score, nonzero=True)))
+        counted = amounts(view, rows, self._resources, pod.requests.fit_score, nonzero=True)
+        return 0 if counted is None else self._rate(counted)
 
     def _ignores(self, resource: str) -> bool:
         args = self.args
@@ -103,8 +104,11 @@ class NodeResourcesFit(Plugin):
         return resource in args.ignored_resources or resource.split("/")[0] in args.ignored_resource_groups
 
 
-def _verdicts(failed: Int64, resources: Sequence[str]) -> Verdicts:
-    """Turn bits per row (0: unresolvable, 1…: which resource is short) into codes of statuses."""
+def _verdicts(short: Bool, hopeless: Bool, resources: Sequence[str]) -> Verdicts:
+    """Turn what is short per resource and row into codes: bit 0 of a mask is hopeless, 1… are the resources."""
+    failed = hopeless.astype(np.int64)
+    for bit, lacking in enumerate(short, start=1):
+        failed |= lacking.astype(np.int64) << bit
     if len(resources) <= _TABLE_BITS:
         masks = np.flatnonzero(np.bincount(failed))
         table = np.zeros(int(masks[-1]) + 1, dtype=np.int16)
@@ -128,54 +132,58 @@ def _status(mask: int, resources: Sequence[str]) -> Status:
 # ---- strategies
 
 
-def _rater(strategy: ScoringStrategy) -> Callable[[Sequence[Amounts]], Scores]:
+def _rater(strategy: ScoringStrategy) -> Callable[[Amounts], Scores]:
     if strategy.type == "LeastAllocated":
-        return lambda resources: _average(resources, least_allocated)
+        return least_allocated
     if strategy.type == "MostAllocated":
-        return lambda resources: _average(resources, most_allocated)
+        return most_allocated
     line = broken_line(_shape(strategy))
-    return lambda resources: _average_above_zero(resources, line)
+    return lambda resources: requested_to_capacity_ratio(resources, line)
 
 
-def least_allocated(requested: Int64, capacity: Int64) -> Float:
+def least_allocated(resources: Amounts) -> Scores:
     """Return the free share in percent, 0 where more is requested than there is."""
-    free = capacity - requested
-    return floor_percent(np.maximum(free, 0, out=free), capacity)
+    free = resources.capacity - resources.used
+    free -= resources.added
+    return _average(resources, floor_percent(np.maximum(free, 0, out=free), resources))
 
 
-def most_allocated(requested: Int64, capacity: Int64) -> Float:
+def most_allocated(resources: Amounts) -> Scores:
     """Return the used share in percent, at most 100."""
-    return floor_percent(np.minimum(requested, capacity), capacity)
+    requested = resources.used + resources.added
+    np.minimum(requested, resources.capacity, out=requested)
+    return _average(resources, floor_percent(requested, resources))
 
 
-def _average(resources: Sequence[Amounts], rate: Callable[[Int64, Int64], Float]) -> Scores:
-    if not resources:
-        return 0
-    total: Float | float = 0.0
-    weights: Int64 | int = 0
-    for r in resources:
-        rated = rate(r.used + r.added, r.capacity)
-        if r.weight != 1:
-            rated *= r.weight
-        total = total + rated
-        weights = weights + (r.weight if r.everywhere else (r.capacity != 0) * r.weight)
+def requested_to_capacity_ratio(resources: Amounts, line: Int64) -> Scores:
+    """Return the broken line's score at each utilisation, averaged over the resources where it is above 0."""
+    requested, capacity = resources.used + resources.added, resources.capacity
+    full = requested > capacity
+    utilization = np.where(full, 100, floor_percent(np.where(full, 0, requested), resources)).astype(np.int64)
+    rated = line[utilization]
+    weights = np.where((capacity != 0) & (rated > 0), resources.weights, 0)
+    average: Float64 = (rated * weights).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)
+    return np.floor(average + 0.5).astype(np.int64)
+
+
+def _average(resources: Amounts, rated: Float64) -> Scores:
+    weights = resources.weights
+    if resources.everywhere:
+        total, divisor = _weighted_sum(rated, weights), int(weights.sum())
+        return np.asarray(total / divisor).astype(np.int64)
+    weights = np.where(resources.capacity != 0, weights, 0)
     # Whole numbers below 2**53: dividing as float64 and truncating is integer division.
-    return np.asarray(total / np.maximum(weights, 1)).astype(np.int64)
+    average: Float64 = (rated * weights).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)
+    return average.astype(np.int64)
 
 
-def _average_above_zero(resources: Sequence[Amounts], line: Int64) -> Scores:
-    if not resources:
-        return 0
-    score: Int64 = np.zeros_like(resources[0].capacity)
-    weights: Int64 = np.zeros_like(score)
-    for r in resources:
-        requested = r.used + r.added
-        full = requested > r.capacity
-        rated = line[np.where(full, 100, floor_percent(np.where(full, 0, requested), r.capacity)).astype(np.int64)]
-        counts = (r.capacity != 0) & (rated > 0)
-        score += counts * rated * r.weight
-        weights += counts * r.weight
-    return np.floor(score / np.maximum(weights, 1) + 0.5).astype(np.int64)
+def _weighted_sum(rated: Float64, weights: Int64) -> Float64:
+    if len(rated) == 2 and (weights == 1).all():
+        first: Float64 = rated[0]
+        first += rated[1]
+        return first
+    weighted: Float64 = (rated * weights).sum(axis=0)
+    return weighted
 
 
 def broken_line(shape: Sequence[ShapePoint]) -> Int64:
