@@ -42,9 +42,10 @@ class Cycle:
 
     def signature(self, pod: PodInfo) -> Hashable:
         """Return a key that is equal for pods that no plugin of this profile can tell apart."""
-        if pod.signature is None:
-            pod.signature = signature(pod, self._signature_parts)
-        return pod.signature
+        parts = self._signature_parts
+        if pod.signature is None or pod.signature[0] is not parts:
+            pod.signature = (parts, signature(pod, parts))
+        return pod.signature[1]
 
     def filter_nodes(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
         """Ask every filter about every node; raises PluginError."""

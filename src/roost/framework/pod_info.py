@@ -49,7 +49,7 @@ class PodInfo:
         self.uid = pod.metadata.uid
         self.requests = requests
         self.host_ports = host_ports(pod)
-        self.signature: Hashable = None
+        self.signature: tuple[Sequence[str], Hashable] | None = None
         self._parts: dict[str, Hashable] = {}
 
     def __repr__(self) -> str:

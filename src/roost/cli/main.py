@@ -1,0 +1,34 @@
+"""The `roost` command: one module a command, and one way to end when something is wrong.
+
+Every error that Roost raises on purpose becomes one sentence on standard error and the exit code of its class. Anything
+else is a bug and keeps its traceback. Commands import what they need when they run: `roost version` needs no NumPy, and
+`roost run` neither plots nor paints.
+"""
+
+import sys
+
+import typer
+
+from roost.cli.run import run
+from roost.cli.version import version
+from roost.errors import RoostError
+
+app = typer.Typer(
+    help="Kubernetes scheduling policies in Python: decide where pods run, and say why.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run)
+app.command()(version)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except RoostError as error:
+        print(f"roost: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)

@@ -1,0 +1,155 @@
+"""What `roost run` runs: a connection, a cache, a cycle for each profile, and the loop that joins them.
+
+    ask the server's version ─► watch ─► in sync ─► schedule ─► SIGTERM or SIGINT ─► finish what is under way, end
+        no connection, no rights: one sentence, exit 1              again: end at once
+
+Nothing is decided here. The garbage collector rests until the cluster has been read, and what was read then is exempt
+from it: those objects live as long as the process.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+
+from roost import __version__
+from roost.cache.cache import Cache
+from roost.cli.settings import Settings
+from roost.cli.summary import summary_line
+from roost.client import ConnectionInfo, KubeCluster, connect, connection_info
+from roost.config.configuration import LeaderElection
+from roost.framework.cluster import Cluster
+from roost.framework.cycle import Cycle
+from roost.scheduler.exposition import Exposition
+from roost.scheduler.health import HealthServer
+from roost.scheduler.leader import LeaderElector, run_as_leader
+from roost.scheduler.loop import Scheduler, Summary
+from roost.scheduler.queue import SchedulingQueue
+
+SYNC_SECONDS = 60.0
+
+logger = logging.getLogger("roost")
+
+
+def serve(settings: Settings, *, once: bool) -> None:
+    """Schedule until told to stop, or once; raises RoostError if that cannot be."""
+    gc.disable()
+    info = connection_info(settings.kubeconfig, settings.context, settings.server)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, info, once=once))
+
+
+async def _serve(settings: Settings, info: ConnectionInfo, *, once: bool) -> None:
+    stop = _stop_on_signals()
+    async with connect(info) as cluster:
+        await _greet(cluster, info)
+        scheduler = make_scheduler(cluster, settings)
+        resting = asyncio.create_task(_rest_garbage_collector(scheduler))
+        try:
+            async with _health_server(scheduler, settings):
+                await _schedule(scheduler, settings.election, stop, once=once)
+        finally:
+            resting.cancel()
+    logger.info("ended")
+
+
+async def _schedule(scheduler: Scheduler, election: LeaderElection, stop: asyncio.Event, *, once: bool) -> None:
+    async def work(leading: asyncio.Event | None = None) -> None:
+        await (_once(scheduler, stop, leading) if once else scheduler.run(stop, may_decide=leading))
+
+    if election.leader_elect:
+        await run_as_leader(make_elector(scheduler.cluster, election), work)
+    else:
+        await work()
+
+
+def make_scheduler(cluster: KubeCluster, settings: Settings) -> Scheduler:
+    """Return the scheduler that the settings ask for."""
+    cycles = {profile.scheduler_name: Cycle(profile) for profile in settings.profiles}
+    queue = SchedulingQueue(
+        settings.profiles, initial_backoff=settings.initial_backoff, max_backoff=settings.max_backoff
+    )
+    logger.info("roost %s schedules pods of %s", __version__, ", ".join(cycles))
+    return Scheduler(cluster, Cache(), cycles, queue=queue)
+
+
+def make_elector(cluster: Cluster, election: LeaderElection) -> LeaderElector:
+    """Return the elector that the configuration asks for."""
+    return LeaderElector(
+        cluster,
+        name=election.resource_name,
+        namespace=election.resource_namespace,
+        lease_seconds=election.lease_duration,
+        renew_deadline=election.renew_deadline,
+        retry_seconds=election.retry_period,
+    )
+
+
+def _health_server(scheduler: Scheduler, settings: Settings) -> AbstractAsyncContextManager[object]:
+    if settings.health_address is None:
+        return nullcontext()
+    metrics = Exposition(scheduler).render
+    return HealthServer(settings.health_address, is_ready=lambda: scheduler.in_sync, metrics=metrics)
+
+
+async def _greet(cluster: KubeCluster, info: ConnectionInfo) -> None:
+    """Ask something that needs no rights: a wrong address or certificate ends the command here, with a sentence."""
+    logger.info("connected to %s, Kubernetes %s", info.server, await cluster.version())
+
+
+async def _once(scheduler: Scheduler, stop: asyncio.Event, leading: asyncio.Event | None) -> None:
+    deciding = asyncio.create_task(_decide_once(scheduler, leading))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([deciding, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if deciding.done():
+            print(summary_line(deciding.result(), scheduler.queue.pods()))  # noqa: T201
+        else:
+            logger.warning("interrupted before every pending pod was decided")
+    finally:
+        deciding.cancel()
+        stopping.cancel()
+        await asyncio.gather(deciding, stopping, return_exceptions=True)
+
+
+async def _decide_once(scheduler: Scheduler, leading: asyncio.Event | None) -> Summary:
+    if leading is not None:
+        await leading.wait()
+    return await scheduler.run_once()
+
+
+async def _rest_garbage_collector(scheduler: Scheduler) -> None:
+    """Let it work again once the cluster has been read, or if that takes too long."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + SYNC_SECONDS
+    while not scheduler.in_sync and clock() < deadline:  # noqa: ASYNC110 - polled for a moment, once
+        await asyncio.sleep(0.02)
+    gc.freeze()
+    gc.enable()
+    if scheduler.in_sync:
+        logger.info("in sync: %d nodes", scheduler.cache.view.num_nodes)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Return an event that the first SIGTERM or SIGINT sets; a second one ends the process as it would without us."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def on_signal(name: str) -> None:
+        logger.info("%s: finishing what is under way", name)
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number.name)
+    return stop
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.new_event_loop
+    return new_event_loop

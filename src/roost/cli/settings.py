@@ -1,0 +1,88 @@
+"""What options and a configuration file together ask for; options win."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from roost.config.configuration import Configuration, LeaderElection
+from roost.config.load import load_configuration
+from roost.config.profiles import build_profiles, policy_profile
+from roost.errors import ConfigError
+from roost.framework.profile import Profile, Tie
+from roost.scheduler.health import parse_address
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything that `serve` needs to know."""
+
+    kubeconfig: str | None
+    context: str | None
+    server: str | None
+    profiles: Sequence[Profile]
+    initial_backoff: float
+    max_backoff: float
+    election: LeaderElection
+    health_address: str | None
+
+
+def settle(
+    *,
+    kubeconfig: str | None,
+    context: str | None,
+    server: str | None,
+    config: str | None,
+    policy: str | None,
+    scheduler_name: str | None,
+    tie: Tie | None,
+    leader_elect: bool | None,
+    health_address: str | None,
+) -> Settings:
+    """Return the settings; raises ConfigError with what is wrong."""
+    written = load_configuration(Path(config)) if config else Configuration()
+    election = written.leader_election
+    return Settings(
+        kubeconfig=kubeconfig or written.client_connection.kubeconfig or None,
+        context=context,
+        server=server,
+        profiles=_profiles(written, config, policy, scheduler_name, tie),
+        initial_backoff=written.pod_initial_backoff_seconds,
+        max_backoff=written.pod_max_backoff_seconds,
+        election=election if leader_elect is None else replace(election, leader_elect=leader_elect),
+        health_address=_checked_address(health_address) if health_address else None,
+    )
+
+
+def _checked_address(text: str) -> str:
+    try:
+        parse_address(text)
+    except ConfigError as error:
+        raise ConfigError(f"--health-address: {error}") from error
+    return text
+
+
+def _profiles(
+    written: Configuration, config: str | None, policy: str | None, scheduler_name: str | None, tie: Tie | None
+) -> Sequence[Profile]:
+    profiles = _built(written, config) if policy is None else [_of_policies(policy, written, config)]
+    if scheduler_name and len(profiles) > 1:
+        raise ConfigError(f"--scheduler-name is for one profile, but {config} has {len(profiles)}; name them there")
+    changes = {key: value for key, value in (("scheduler_name", scheduler_name), ("tie", tie)) if value}
+    return [replace(profile, **changes) for profile in profiles]
+
+
+def _of_policies(policy: str, written: Configuration, config: str | None) -> Profile:
+    if written.profiles:
+        raise ConfigError(f"--policy makes a profile of its own; leave it out, or the profiles of {config}")
+    try:
+        return policy_profile([name.strip() for name in policy.split(",") if name.strip()])
+    except ConfigError as error:
+        raise ConfigError(f"--policy: {error}") from error
+
+
+def _built(written: Configuration, config: str | None) -> Sequence[Profile]:
+    try:
+        return build_profiles(written)
+    except ConfigError as error:
+        raise ConfigError(f"{config}: {error}") from error
