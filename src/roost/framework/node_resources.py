@@ -1,6 +1,7 @@
 """What plugins that score resources share: which resources count, and how much of each is used and there."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +12,9 @@ from roost.errors import ConfigError
 from roost.framework.plugin import MAX_NODE_SCORE
 from roost.framework.resources import CPU, MEMORY, NONZERO_CPU, NONZERO_MEMORY, Int64
 from roost.framework.view import Float64, Rows, View
+
+Number = TypeVar("Number", np.int64, np.float64)
+_NONZERO = {CPU: NONZERO_CPU, MEMORY: NONZERO_MEMORY}
 
 
 class ResourceSpec(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -31,7 +35,6 @@ class Amounts(Struct, frozen=True):
     `everywhere` says that every node of the cluster has some of each, so that no row need be left out.
     """
 
-    names: tuple[str, ...]
     capacity: Int64
     divisor: Float64
     float_is_exact: bool
@@ -57,38 +60,54 @@ def amounts(
     view: View, rows: Rows, resources: Sequence[ResourceSpec], requests: Mapping[str, int], *, nonzero: bool
 ) -> Amounts | None:
     """Return the amounts of the resources that count: known, and if scalar, asked for by the pod; None if none do."""
-    known = view.resources.rows
+    known, nodes_with, num_nodes = view.resources.rows, view.nodes_with, view.num_nodes
     counted = [
-        resource
+        (known[resource.name], resource.weight, requests.get(resource.name, 0))
         for resource in resources
         if resource.name in known and (requests.get(resource.name) or not is_scalar(resource.name))
     ]
     if not counted:
         return None
-    lines = [known[resource.name] for resource in counted]
-    used = [_NONZERO.get(line, line) for line in lines] if nonzero else lines
+    rows_of, weights, added = zip(*counted, strict=True)
+    lines = _lines(rows_of, weights, nonzero)
     return Amounts(
-        names=tuple([resource.name for resource in counted]),
-        capacity=select_lines(view.allocatable, lines, rows),
-        divisor=select_lines(view.divisor, lines, rows),
+        capacity=_select(view.allocatable, lines.capacity, rows),
+        divisor=_select(view.divisor, lines.capacity, rows),
         float_is_exact=view.float_is_exact,
-        used=select_lines(view.usage, used, rows),
-        added=np.array([[requests.get(resource.name, 0)] for resource in counted], dtype=np.int64),
-        weights=np.array([[resource.weight] for resource in counted], dtype=np.int64),
-        everywhere=bool((view.nodes_with[lines] == view.num_nodes).all()),
+        used=_select(view.usage, lines.used, rows),
+        added=np.array(added, dtype=np.int64)[:, None],
+        weights=lines.weights,
+        everywhere=all(nodes_with[line] == num_nodes for line in rows_of),
     )
 
 
-Number = TypeVar("Number", np.int64, np.float64)
-_NONZERO = {CPU: NONZERO_CPU, MEMORY: NONZERO_MEMORY}
-
-
-def select_lines(matrix: NDArray[Number], lines: list[int], rows: Rows) -> NDArray[Number]:
+def select_lines(matrix: NDArray[Number], lines: Sequence[int], rows: Rows) -> NDArray[Number]:
     """Return some lines of a (resources, rows) matrix at some rows."""
-    # Neighbouring lines, such as CPU and memory, need no copy.
+    return _select(matrix, _as_slice(tuple(lines)), rows)
+
+
+class _Lines(Struct, frozen=True):
+    capacity: slice | list[int]
+    used: slice | list[int]
+    weights: Int64
+
+
+@lru_cache(maxsize=1024)
+def _lines(lines: tuple[int, ...], weights: tuple[int, ...], nonzero: bool) -> _Lines:
+    used = tuple(_NONZERO.get(line, line) for line in lines) if nonzero else lines
+    return _Lines(_as_slice(lines), _as_slice(used), np.array(weights, dtype=np.int64)[:, None])
+
+
+@lru_cache(maxsize=1024)
+def _as_slice(lines: tuple[int, ...]) -> slice | list[int]:
+    """Return neighbouring lines, such as CPU and memory, as a slice, which costs no copy."""
     first, count = lines[0], len(lines)
-    if lines == list(range(first, first + count)):
-        return matrix[first : first + count, rows]
+    return slice(first, first + count) if lines == tuple(range(first, first + count)) else list(lines)
+
+
+def _select(matrix: NDArray[Number], lines: slice | list[int], rows: Rows) -> NDArray[Number]:
+    if isinstance(lines, slice):
+        return matrix[lines, rows]
     return matrix[lines][:, rows]
 
 
