@@ -139,7 +139,7 @@ class TestEntryPoints:
         check_name("Cheapest")
 
     def test_an_installed_plugin_is_among_the_names_that_could_be_meant(self) -> None:
-        assert sentence("Cheapst") == "unknown plugin Cheapst; did you mean Cheapest?"
+        assert sentence("Cheapst") == "unknown plugin Cheapst; did you mean Cheapest or CheapestNode?"
 
     def test_an_installed_plugin_that_cannot_be_imported(self) -> None:
         assert sentence("Gone") == "plugin Gone cannot be imported: No module named 'no_such_module'"

@@ -1,11 +1,14 @@
 """Makes plugins with the arguments that `pluginConfig` gives them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from roost.config.catalogue import in_one_line
 from roost.config.configuration import API_VERSION
-from roost.config.decode import at, decode
+from roost.config.decode import at, decode, nearest
 from roost.errors import ConfigError
 from roost.framework.plugin import Args, Plugin
 
@@ -31,4 +34,20 @@ def read_args(name: str, plugin_class: type[Plugin], path: str, args: Mapping[st
     for field, value in expected.items():
         if args.get(field, value) != value:
             raise at(f"{path}.{field}", f"is {args[field]}, not {value}")
-    return decode({key: value for key, value in args.items() if key not in expected}, plugin_class.args_type, path)
+    own = {key: value for key, value in args.items() if key not in expected}
+    decoded = decode(own, plugin_class.args_type, path)
+    _check_nothing_ignored(own, decoded, path)
+    return decoded
+
+
+def _check_nothing_ignored(given: object, decoded: object, path: str) -> None:
+    """Refuse fields that the types of Kubernetes objects within arguments would ignore."""
+    if isinstance(decoded, Struct) and isinstance(given, Mapping):
+        known = {field.encode_name: field.name for field in fields(decoded)}
+        for key, value in given.items():
+            if key not in known:
+                raise at(f"{path}.{key}", f"unknown field{nearest(key, known)}")
+            _check_nothing_ignored(value, getattr(decoded, known[key]), f"{path}.{key}")
+    elif isinstance(decoded, tuple | list) and isinstance(given, Sequence):
+        for i, (one, value) in enumerate(zip(given, decoded, strict=True)):
+            _check_nothing_ignored(one, value, f"{path}[{i}]")

@@ -26,14 +26,14 @@ GROUP = "roost.plugins"
 def find_plugin(name: str) -> type[Plugin]:
     """Return the plugin class of a name; raises ConfigError with what could have been meant."""
     if ":" in name:
-        return _as_plugin(name, _imported(name))
+        return as_plugin(name, _imported(name))
     if name in REGISTRY:
         return REGISTRY[name]
     if name in KUBE_SCHEDULER_PLUGINS:
         raise ConfigError(f"plugin {name} is not supported yet")
     for entry_point in _entry_points():
         if entry_point.name == name:
-            return _as_plugin(name, _loaded(entry_point))
+            return as_plugin(name, _loaded(entry_point))
     raise _unknown(name)
 
 
@@ -79,7 +79,8 @@ def _imported(path: str) -> object:
     return getattr(module, class_name)
 
 
-def _as_plugin(path: str, found: object) -> type[Plugin]:
+def as_plugin(path: str, found: object) -> type[Plugin]:
+    """Return a class as a plugin class, lifted if it is of the simple form; raises ConfigError if it is none."""
     if not isinstance(found, type):
         raise ConfigError(f"plugin {path} is not a class but a {type(found).__name__}")
     if issubclass(found, Plugin):

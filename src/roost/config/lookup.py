@@ -18,9 +18,9 @@ from roost.framework.plugin import EXTENSION_POINTS, Plugin
 T = TypeVar("T")
 
 
-def enabled_classes(plugins: Plugins, path: str) -> dict[str, type[Plugin]]:
-    """Return the classes of the plugins that a profile itself enables, by name."""
-    found: dict[str, type[Plugin]] = {}
+def enabled_classes(plugins: Plugins, path: str, given: Mapping[str, type[Plugin]]) -> dict[str, type[Plugin]]:
+    """Return the classes of the plugins that a profile itself enables, by name; some may be given as classes."""
+    found: dict[str, type[Plugin]] = dict(given)
     for point in FIELD_OF:
         for where, name in _entries(plugins, point, "disabled", path):
             if name != EVERY:

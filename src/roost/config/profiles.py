@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from roost.config.arguments import make_plugin
-from roost.config.catalogue import find_plugin
+from roost.config.catalogue import as_plugin, find_plugin
 from roost.config.configuration import (
     FIELD_OF,
     SCHEDULER_NAME,
@@ -25,6 +26,7 @@ from roost.framework.plugin import EXTENSION_POINTS, Plugin
 from roost.framework.profile import Profile, Scorer, Tie
 from roost.plugins.registry import REGISTRY
 
+_NONE: Mapping[str, type[Plugin]] = MappingProxyType({})
 Points = Mapping[str, Sequence[PluginEntry]]
 
 
@@ -41,14 +43,22 @@ def default_profile(scheduler_name: str = SCHEDULER_NAME, *, tie: Tie = "first")
     return _build(ProfileConfiguration(scheduler_name=scheduler_name, tie_break=tie))
 
 
-def policy_profile(names: Sequence[str], scheduler_name: str = SCHEDULER_NAME, *, tie: Tie = "first") -> Profile:
-    """Return the default profile with the named plugins as its only scorers, each with a weight of 1.
+def policy_profile(
+    policies: Sequence[str | type], scheduler_name: str = SCHEDULER_NAME, *, tie: Tie = "first"
+) -> Profile:
+    """Return the default profile with some plugins as its only scorers, each with a weight of 1.
+
+    A policy is named as in a configuration, or given as its class.
 
     They take part at every other extension point they implement as well. If none of them scores, the default scorers
     stay.
     """
-    plugins = _policy_plugins(names)
-    return _build(ProfileConfiguration(scheduler_name=scheduler_name, tie_break=tie, plugins=plugins))
+    given = [policy if isinstance(policy, str) else policy.__qualname__ for policy in policies]
+    own = {
+        policy.__qualname__: as_plugin(policy.__qualname__, policy) for policy in policies if isinstance(policy, type)
+    }
+    plugins = _policy_plugins(given, own)
+    return _build(ProfileConfiguration(scheduler_name=scheduler_name, tie_break=tie, plugins=plugins), own=own)
 
 
 def profile_from_fragment(fragment: Mapping[str, Any] | None) -> Profile:
@@ -56,9 +66,9 @@ def profile_from_fragment(fragment: Mapping[str, Any] | None) -> Profile:
     return _build(decode(fragment or {}, ProfileConfiguration))
 
 
-def _build(profile: ProfileConfiguration, path: str = "") -> Profile:
+def _build(profile: ProfileConfiguration, path: str = "", own: Mapping[str, type[Plugin]] = _NONE) -> Profile:
     profile = without_missing(profile, path)
-    classes = enabled_classes(profile.plugins, f"{path}plugins")
+    classes = enabled_classes(profile.plugins, f"{path}plugins", own)
     plugins = merge(default_plugins(frozenset(REGISTRY)), profile.plugins)
     classes |= {e.name: REGISTRY[e.name] for e in plugins.multi_point.enabled if e.name not in classes}
     points = {point: expand(plugins, point, partial(_implements, classes, point)) for point in EXTENSION_POINTS}
@@ -95,8 +105,8 @@ def _check_queue_sort(profiles: Sequence[Profile]) -> None:
             raise at(f"profiles[{i}].plugins.queueSort", "must be the same in all profiles")
 
 
-def _policy_plugins(names: Sequence[str]) -> Plugins:
-    classes = {name: find_plugin(name) for name in names}
+def _policy_plugins(names: Sequence[str], own: Mapping[str, type[Plugin]]) -> Plugins:
+    classes = {name: own.get(name) or find_plugin(name) for name in names}
     if not names or len(classes) < len(names):
         raise ConfigError(f"each policy must be named once, not {', '.join(names) or 'none'}")
 

@@ -1,5 +1,6 @@
 """Asking a plugin: its exceptions become one sentence that names the plugin, the file and the line."""
 
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import PurePath
@@ -21,6 +22,14 @@ def ask(plugin: Any, extension_point: Callable[P, R], /, *args: P.args, **kwargs
 
 def _sentence(plugin: Any, point: str, error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    where = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    own = [frame for frame in frames if frame.filename == _file_of(plugin)]
+    at = (own or frames)[-1]
+    where = f"{PurePath(at.filename).name}:{at.lineno}"
     text = f": {error}" if str(error) else ""
     return f"plugin {plugin.name} failed in {point} at {where}: {type(error).__name__}{text}"
+
+
+def _file_of(plugin: Any) -> str:
+    """Return the file of the user's own class: its line says more than that of a library it calls."""
+    written = getattr(plugin, "policy_type", type(plugin))
+    return getattr(sys.modules.get(written.__module__), "__file__", None) or ""

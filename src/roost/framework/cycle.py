@@ -138,6 +138,11 @@ class Cycle:
                 continue
             if isinstance(answer, OnlyNodes):
                 filtered.narrow(plugin.name, answer.names)
+            elif not isinstance(answer, Status):
+                kind = type(answer).__name__
+                raise PluginError(
+                    f"plugin {plugin.name} failed in pre_filter: it returned {kind}, not a Status or OnlyNodes"
+                )
             elif answer.code is Code.Skip:
                 filtered.skipped.add(plugin.name)
             else:

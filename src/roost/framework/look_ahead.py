@@ -47,8 +47,8 @@ def look_ahead(cycle: "Cycle", pods: Sequence[PodInfo], view: "LiveView", ctx: C
             return
         scored = cycle.score_nodes(first, view, ctx, filtered)
         ladder = Ladder(cycle, first, view, ctx, filtered, scored, min(len(pods), MOST))
-    except PluginError as error:
-        yield Decision(pod=first, outcome="error", message=str(error), evaluated=view.num_nodes)
+    except PluginError:
+        yield cycle.decide(first, view, ctx)  # a hypothetical row may have failed where the real ones do not
         return
     yield from ladder.decisions(pods[:MOST])
 

@@ -15,6 +15,9 @@ from roost.framework.plugin import Scores, Verdicts
 from roost.framework.status import SUCCESS, Status
 from roost.framework.view import Bool, Int16, Rows, View
 
+_MOST_STATUSES = np.iinfo(np.int16).max
+"""More different statuses than this at one time are all told as the last."""
+
 
 class LiveView(View, Protocol):
     """The view of the cluster as it is, with the journal of what changes in it."""
@@ -51,6 +54,15 @@ class Judged:
             codes[: self.size], ok[: self.size] = self.codes, self.ok
         self.codes, self.ok, self.size = codes, ok, size
 
+    @staticmethod
+    def problem(given: object, rows: int) -> str:
+        """Return what is wrong with a filter's answer for so many rows, if anything."""
+        if given is None or (isinstance(given, Verdicts) and len(given.codes) == rows):
+            return ""
+        if isinstance(given, Verdicts):
+            return f"{len(given.codes)} codes for {rows} rows"
+        return f"{type(given).__name__}, not Verdicts or None"
+
     def put(self, rows: Rows, verdicts: Verdicts | None) -> None:
         """Take over the verdicts on some rows."""
         if verdicts is None and (self.all_ok or isinstance(rows, slice)):
@@ -65,14 +77,26 @@ class Judged:
         self.all_ok = bool(self.ok.all())
 
     def _translated(self, verdicts: Verdicts) -> Int16:
+        if len(self.statuses) + len(verdicts.statuses) > _MOST_STATUSES:
+            self._forget_unused()
         own = [self._id(status) for status in verdicts.statuses]
         if own == list(range(len(own))):
             return verdicts.codes
         translated: Int16 = np.array(own, dtype=np.int16)[verdicts.codes]
         return translated
 
+    def _forget_unused(self) -> None:
+        used = np.union1d(self.codes, [0])
+        table = np.zeros(len(self.statuses), dtype=np.int16)
+        table[used] = np.arange(len(used))
+        self.codes = table[self.codes]
+        self.statuses = [self.statuses[code] for code in used.tolist()]
+        self.ids = {status: code for code, status in enumerate(self.statuses)}
+
     def _id(self, status: Status) -> int:
         found = self.ids.get(status)
+        if found is None and len(self.statuses) >= _MOST_STATUSES:
+            return len(self.statuses) - 1
         if found is None:
             found = self.ids[status] = len(self.statuses)
             self.statuses.append(status)
@@ -114,6 +138,15 @@ class Rated:
         self.size = size
         self.normalized = None
 
+    @staticmethod
+    def problem(given: object, rows: int) -> str:
+        """Return what is wrong with a scorer's answer for so many rows, if anything."""
+        if isinstance(given, int) or (isinstance(given, np.ndarray) and given.shape == (rows,)):
+            return ""
+        if isinstance(given, np.ndarray):
+            return f"scores of shape {given.shape} for {rows} rows"
+        return f"{type(given).__name__}, not scores"
+
     def put(self, rows: Rows, scores: Scores) -> None:
         """Take over the scores of some rows."""
         if isinstance(rows, slice):
@@ -149,6 +182,7 @@ class Memory(Generic[A]):
         self._limit = limit
         self._noted_limit = noted
         self._answers: dict[Hashable, A] = {}
+        self._weights: dict[Hashable, int] = {}
         self._noted: dict[Hashable, None] = {}
         self.nbytes = 0
         self.hits = 0
@@ -175,18 +209,27 @@ class Memory(Generic[A]):
                 self._forget_noted()
             return
         self._answers[key] = answer
-        self.nbytes += answer.nbytes
+        self._weights[key] = 0
+        self.weigh(key)
+
+    def weigh(self, key: Hashable) -> None:
+        """Note how large an answer has become, and make room if that is too much."""
+        weight = self._answers[key].nbytes
+        self.nbytes += weight - self._weights[key]
+        self._weights[key] = weight
         while self.nbytes > self._limit and len(self._answers) > 1:
             self._drop(next(iter(self._answers)))
 
     def clear(self) -> None:
         """Forget everything."""
         self._answers.clear()
+        self._weights.clear()
         self._noted.clear()
         self.nbytes = 0
 
     def _drop(self, key: Hashable) -> None:
-        self.nbytes -= self._answers.pop(key).nbytes
+        del self._answers[key]
+        self.nbytes -= self._weights.pop(key)
 
     def _forget_noted(self) -> None:
         for key in list(self._noted)[: self._noted_limit // 2]:

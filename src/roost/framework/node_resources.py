@@ -64,7 +64,7 @@ def amounts(
     counted = [
         (known[resource.name], resource.weight, requests.get(resource.name, 0))
         for resource in resources
-        if resource.name in known and (requests.get(resource.name) or not is_scalar(resource.name))
+        if resource.name in known and _counts(resource.name, requests)
     ]
     if not counted:
         return None
@@ -109,6 +109,10 @@ def _select(matrix: NDArray[Number], lines: slice | list[int], rows: Rows) -> ND
     if isinstance(lines, slice):
         return matrix[lines, rows]
     return matrix[lines][:, rows]
+
+
+def _counts(name: str, requests: Mapping[str, int]) -> bool:
+    return name in ("cpu", "memory", "ephemeral-storage") or (is_scalar(name) and bool(requests.get(name)))
 
 
 def floor_percent(part: Int64, resources: Amounts) -> Float64:

@@ -5,6 +5,7 @@ A plugin implements the extension points it needs, in kube-scheduler's names, an
     reads       of the nodes: "node" (spec, labels, taints, images, allocatable), "usage" (pods placed), or the name of
                 an epoch of the view such as "images"
     pod_reads   of the pod: some of `roost.framework.pod_info.PARTS`
+    pre_reads   of the nodes, in `pre_filter` and `pre_score`, which see the whole view: as `reads` unless it says less
 
 The same two declarations drive remembering (an answer is asked again only for rows that changed in a way the plugin
 reads) and requeueing (a rejected pod is woken by changes that its rejectors read). Extension points that decide are
@@ -76,6 +77,7 @@ class Plugin:
     name: ClassVar[str]
     args_type: ClassVar[type[Args]] = Args
     reads: ClassVar[frozenset[str]] = frozenset({"node", "usage"})
+    pre_reads: ClassVar[frozenset[str] | None] = None
     pod_reads: ClassVar[tuple[str, ...]] = PARTS
     weight: ClassVar[int] = 1
     scale: ClassVar[Literal["percent", "rank"]] = "percent"

@@ -68,11 +68,13 @@ class Profile(Struct, frozen=True, kw_only=True):
     def can_look_ahead(self) -> bool:
         """Whether identical pods may be decided from one evaluation and hypothetical rows.
 
-        That holds where every answer is local to its node and remembered, no raw score that pods placed can change is
-        normalised over all nodes, and ties go to the first name.
+        That holds where every answer is local to its node and remembered, nothing that looks at all nodes beforehand
+        reads what placed pods can change, no such raw score is normalised over all nodes, and ties go to the first.
         """
         plugins = {*self.pre_filter, *self.filter, *self.pre_score, *(s.plugin for s in self.score)}
         local = all(p.remember for p in plugins)
+        ahead = {*self.pre_filter, *self.pre_score}
+        local = local and not any("usage" in (p.reads if p.pre_reads is None else p.pre_reads) for p in ahead)
         stable = all(not ("usage" in s.plugin.reads and isinstance(s.plugin, NormalizePlugin)) for s in self.score)
         return local and stable and self.tie == "first"
 

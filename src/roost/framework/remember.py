@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from roost.errors import PluginError
 from roost.framework.ask import ask
 from roost.framework.memory import Judged, LiveView, Memory, Rated
 from roost.framework.plugin import Context, Scores
@@ -38,6 +39,7 @@ class Remembered(Generic[A]):
             self.memory.offer(key, fresh)
             return fresh
         self._refresh(known, ctx, pod, view)
+        self.memory.weigh(key)
         return known
 
     def _key(self, pod: PodInfo) -> Hashable:
@@ -46,8 +48,15 @@ class Remembered(Generic[A]):
 
     def _asked(self, ctx: Context, pod: PodInfo, view: LiveView, rows: Rows) -> A:
         fresh: A = self._kind(view.size, view.journal.marks(self.reads))
-        fresh.put(rows, ask(self.plugin, self._ask, ctx, pod, view, rows))
+        self._put(fresh, rows, ctx, pod, view)
         return fresh
+
+    def _put(self, answer: A, rows: Rows, ctx: Context, pod: PodInfo, view: LiveView) -> None:
+        given = ask(self.plugin, self._ask, ctx, pod, view, rows)
+        wrong = answer.problem(given, view.size if isinstance(rows, slice) else len(rows))
+        if wrong:
+            raise PluginError(f"plugin {self.name} failed in {self._ask.__name__}: it returned {wrong}")
+        answer.put(rows, given)
 
     def _refresh(self, known: A, ctx: Context, pod: PodInfo, view: LiveView) -> None:
         marks = view.journal.marks(self.reads)
@@ -55,12 +64,14 @@ class Remembered(Generic[A]):
             return
         changed = view.journal.since(self.reads, known.marks)
         if known.size != view.size:
+            if changed is not None:
+                changed.update(range(known.size, view.size))
             known.extend(view.size)
         if changed is None or 4 * len(changed) > view.size:
-            known.put(ALL, ask(self.plugin, self._ask, ctx, pod, view, ALL))
+            self._put(known, ALL, ctx, pod, view)
         elif changed:
             rows = np.fromiter(changed, dtype=np.intp, count=len(changed))
-            known.put(rows, ask(self.plugin, self._ask, ctx, pod, view, rows))
+            self._put(known, rows, ctx, pod, view)
         known.marks = marks
 
 
@@ -90,6 +101,8 @@ class RememberedScore(Remembered[Rated]):
 
     def _normalized(self, ctx: Context, pod: PodInfo, raw: Scores, feasible: Bool) -> tuple[Scores, bool]:
         of_feasible = np.array([raw], dtype=np.int64) if isinstance(raw, int) else raw[feasible]
+        if not len(of_feasible):
+            return 0, True
         normal = ask(self.plugin, self._normalize, ctx, pod, of_feasible) * self.weight
         if (of_feasible == of_feasible[0]).all():
             return int(normal[0]), True

@@ -18,6 +18,7 @@ from roost.framework.pod_info import PARTS, PodInfo
 from roost.framework.status import SUCCESS, Status, unschedulable
 from roost.framework.view import Rows, View
 
+_MOST_REASONS = 32_000
 _HIGHEST = {"percent": MAX_NODE_SCORE, "rank": 1 << 31}
 
 
@@ -41,9 +42,9 @@ class _LiftedFilter(_Lifted):
         known: dict[str, int] = {}
         for position, row in enumerate(numbers.tolist()):
             answer = self.policy.filter(pod.pod, view.node(row)) if view.alive[row] else True
-            if answer is True or answer is None:
+            if answer is None or (answer and not isinstance(answer, str)):
                 continue
-            reason = answer if isinstance(answer, str) else f"node(s) rejected by {self.name}"
+            reason = answer if answer and len(statuses) < _MOST_REASONS else f"node(s) rejected by {self.name}"
             if reason not in known:
                 known[reason] = len(statuses)
                 statuses.append(unschedulable(reason))
@@ -60,7 +61,11 @@ class _LiftedScore(_Lifted):
             policy.score(plain, view.node(row)) if there else 0
             for row, there in zip(numbers.tolist(), alive, strict=True)
         ]
-        return np.clip(np.array(values, dtype=np.float64), 0, _HIGHEST[self.scale]).astype(np.int64)
+        scores = np.array(values, dtype=np.float64)
+        if np.isnan(scores).any():
+            wrong = int(np.flatnonzero(np.isnan(scores))[0])
+            raise ValueError(f"the score of node {view.name(int(numbers[wrong]))} is {values[wrong]}, not a number")
+        return np.clip(scores, 0, _HIGHEST[self.scale]).astype(np.int64)
 
 
 class _LiftedBoth(_LiftedFilter, _LiftedScore):

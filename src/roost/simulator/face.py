@@ -4,22 +4,24 @@ decision = roost.decide(pod, nodes, policy="RandomNode")
 print(decision.node or decision.message)
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from msgspec import Struct, convert
+from msgspec import Struct, ValidationError, convert
 
 from roost.api.node import Node
 from roost.api.pod import Pod
 from roost.cache import Cache
 from roost.config.profiles import default_profile, policy_profile
+from roost.errors import InvalidObject
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
-from roost.framework.plugin import Context, Plugin
+from roost.framework.plugin import Context
 from roost.framework.profile import Profile
 
 Manifest = dict[str, object]
-Policy = str | Sequence[str] | Profile | type[Plugin] | None
+Policy = str | type | Sequence[str | type] | Profile | None
 T = TypeVar("T", Pod, Node)
 
 
@@ -65,6 +67,9 @@ def simulate(
     Arguments and errors are those of `decide`.
     """
     objects = [_object(pod, Pod) for pod in pods]
+    twice = [key for key, count in Counter(pod.key for pod in objects).items() if count > 1]
+    if twice:
+        raise InvalidObject(f"{twice[0]} is given twice: pods need names of their own within a namespace")
     cache = _cache(nodes, [pod for pod in objects if pod.spec.node_name])
     waiting = [cache.pod_info(pod) for pod in objects if not pod.spec.node_name]
     decisions = []
@@ -82,7 +87,7 @@ def profile_of(policy: Policy) -> Profile:
     if policy is None:
         return default_profile()
     if isinstance(policy, type):
-        return policy_profile([f"{policy.__module__}:{policy.__qualname__}"])
+        return policy_profile([policy])
     return policy_profile([policy] if isinstance(policy, str) else list(policy))
 
 
@@ -98,4 +103,9 @@ def _cache(nodes: Iterable[Node | Manifest], pods: Iterable[Pod | Manifest]) -> 
 
 
 def _object(given: T | Manifest, kind: type[T]) -> T:
-    return given if isinstance(given, kind) else convert(given, kind)
+    if isinstance(given, kind):
+        return given
+    try:
+        return convert(given, kind)
+    except ValidationError as error:
+        raise InvalidObject(f"this {kind.__name__.lower()} cannot be read: {error}") from error

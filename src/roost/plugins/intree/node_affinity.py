@@ -43,6 +43,7 @@ class NodeAffinity(Plugin):
     name = "NodeAffinity"
     args_type = NodeAffinityArgs
     reads = frozenset({"node"})
+    pre_reads = frozenset()
     pod_reads = ("node_selector", "node_affinity")
     weight = 2
 

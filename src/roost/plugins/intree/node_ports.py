@@ -16,6 +16,7 @@ class NodePorts(Plugin):
 
     name = "NodePorts"
     reads = frozenset({"usage"})
+    pre_reads = frozenset()
     pod_reads = ("ports",)
 
     def pre_filter(self, ctx: Context, pod: PodInfo, view: View) -> PreFilterAnswer:

@@ -9,6 +9,7 @@ Utilization".
 
 import numpy as np
 
+from roost.errors import ConfigError
 from roost.framework.node_resources import DEFAULT_RESOURCES, Amounts, ResourceSpec, amounts, checked
 from roost.framework.plugin import MAX_NODE_SCORE, Args, Context, Plugin, Scores
 from roost.framework.pod_info import PodInfo
@@ -31,11 +32,15 @@ class NodeResourcesBalancedAllocation(Plugin):
     name = "NodeResourcesBalancedAllocation"
     args_type = NodeResourcesBalancedAllocationArgs
     reads = frozenset({"node", "usage"})
+    pre_reads = frozenset()
     pod_reads = ("requests",)
 
     def __init__(self, args: NodeResourcesBalancedAllocationArgs | None = None) -> None:
         super().__init__(args)
         self._resources = checked(self.args.resources, "resources") or DEFAULT_RESOURCES
+        for position, resource in enumerate(self._resources):
+            if resource.weight != 1:
+                raise ConfigError(f"resources[{position}].weight: balance knows no weights; leave it out, or write 1")
 
     def pre_score(self, ctx: Context, pod: PodInfo, view: View) -> Status | None:
         """Skip pods that request none of the resources."""

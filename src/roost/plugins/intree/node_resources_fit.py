@@ -75,6 +75,12 @@ class NodeResourcesFit(Plugin):
 
     def __init__(self, args: NodeResourcesFitArgs | None = None) -> None:
         super().__init__(args)
+        for position, group in enumerate(self.args.ignored_resource_groups):
+            if "/" in group:
+                field = f"ignoredResourceGroups[{position}]"
+                raise ConfigError(
+                    f"{field}: '{group}' is a resource; name its group, which is the part before the slash"
+                )
         strategy = self.args.scoring_strategy or ScoringStrategy()
         self._resources = checked(strategy.resources, "scoringStrategy.resources") or DEFAULT_RESOURCES
         self._rate = _rater(strategy)

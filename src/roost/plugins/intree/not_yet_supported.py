@@ -39,6 +39,7 @@ class NotYetSupported(Plugin):
 
     name = "NotYetSupported"
     reads = frozenset()
+    pre_reads = frozenset()
     pod_reads = ("spread", "affinity", "volumes", "claims")
 
     def pre_filter(self, ctx: Context, pod: PodInfo, view: View) -> PreFilterAnswer:
