@@ -1,0 +1,195 @@
+"""Turns what a scheduler has counted into Prometheus' text format, at the moment somebody asks.
+
+Names, labels and buckets are kube-scheduler's, so that its dashboards and alerts keep working; what it does not have is
+named `roost_…`. The Prometheus library is imported at the first scrape: starting up does not wait for it.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from roost.scheduler.metrics import Histogram
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import HistogramMetricFamily, Metric
+
+    from roost.scheduler.loop import Scheduler
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Exposition:
+    """Renders the metrics of one scheduler."""
+
+    def __init__(self, scheduler: "Scheduler") -> None:
+        self._scheduler = scheduler
+        self._registry: CollectorRegistry | None = None
+
+    def render(self) -> bytes:
+        """Return all metrics as text."""
+        from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+
+        if self._registry is None:
+            self._registry = CollectorRegistry()
+            ProcessCollector(registry=self._registry)
+            self._registry.register(self)
+        return generate_latest(self._registry)
+
+    def collect(self) -> "Iterator[Metric]":
+        """Yield the families, as the Prometheus library asks for them."""
+        yield from self._attempts()
+        yield from self._queue()
+        yield from self._cluster()
+        yield from self._own()
+
+    def _attempts(self) -> "Iterator[Metric]":
+        metrics = self._scheduler.metrics
+        attempts = [([result, profile], histogram) for (result, profile), histogram in metrics.attempts.items()]
+        yield _counter(
+            "scheduler_schedule_attempts",
+            "Number of attempts to schedule pods, by the result. 'unschedulable' means a pod could not be scheduled, "
+            "while 'error' means an internal scheduler problem.",
+            ["result", "profile"],
+            [(labels, histogram.count) for labels, histogram in attempts],
+        )
+        yield _histogram(
+            "scheduler_scheduling_attempt_duration_seconds",
+            "Scheduling attempt latency in seconds (scheduling algorithm + binding)",
+            ["result", "profile"],
+            attempts,
+        )
+        yield _histogram(
+            "scheduler_scheduling_algorithm_duration_seconds",
+            "Scheduling algorithm latency in seconds",
+            [],
+            [([], metrics.algorithm)],
+        )
+        yield _histogram(
+            "scheduler_pod_scheduling_sli_duration_seconds",
+            "E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue and might "
+            "involve multiple scheduling attempts.",
+            ["attempts"],
+            [([attempts_], histogram) for attempts_, histogram in metrics.sli.items()],
+        )
+        yield _histogram(
+            "scheduler_pod_scheduling_attempts",
+            "Number of attempts to successfully schedule a pod.",
+            [],
+            [([], metrics.attempts_per_pod)],
+        )
+        yield _counter(
+            "scheduler_pod_scheduled_after_flush",
+            "Number of pods that were successfully scheduled after being flushed from unschedulablePods due to "
+            "timeout.",
+            [],
+            [([], metrics.scheduled_after_flush)],
+        )
+
+    def _queue(self) -> "Iterator[Metric]":
+        queue = self._scheduler.queue
+        yield _gauge(
+            "scheduler_pending_pods",
+            "Number of pending pods, by the queue type.",
+            ["queue"],
+            [([place], count) for place, count in queue.counts().items()],
+        )
+        yield _counter(
+            "scheduler_queue_incoming_pods",
+            "Number of pods added to scheduling queues by event and queue type.",
+            ["queue", "event"],
+            [([place, event], count) for (place, event), count in queue.incoming.items()],
+        )
+        yield _gauge(
+            "scheduler_unschedulable_pods",
+            "The number of unschedulable pods broken down by plugin name.",
+            ["plugin", "profile"],
+            [([plugin, profile], count) for (plugin, profile), count in queue.rejections().items()],
+        )
+
+    def _cluster(self) -> "Iterator[Metric]":
+        cache = self._scheduler.cache
+        pods = cache.pods
+        sizes = {
+            "nodes": cache.view.num_nodes,
+            "pods": len(pods),
+            "assumed_pods": sum(cache.is_assumed(info.key) for info in pods),
+        }
+        yield _gauge(
+            "scheduler_cache_size",
+            "Number of nodes, pods, and assumed (bound) pods in the scheduler cache.",
+            ["type"],
+            [([name], size) for name, size in sizes.items()],
+        )
+
+    def _own(self) -> "Iterator[Metric]":
+        scheduler = self._scheduler
+        recorder, binds = scheduler.recorder, scheduler.binder.lane
+        for name, text, value in (
+            ("roost_binding_cycles", "Number of pods that are being bound now.", binds.busy),
+            ("roost_bindings_waiting", "Number of pods that wait to be bound.", binds.waiting),
+            ("roost_events_waiting", "Number of events that wait to be sent.", recorder.lane.waiting),
+        ):
+            yield _gauge(name, text, [], [([], value)])
+        for name, text, value in (
+            ("roost_events_sent", "Number of events written.", recorder.sent),
+            ("roost_events_lost", "Number of events that could not be written.", recorder.dropped),
+            ("roost_conditions_patched", "Number of pod conditions written.", scheduler.conditions.patched),
+        ):
+            yield _counter(name, text, [], [([], value)])
+        malformed = [([kind], count) for kind, count in scheduler.metrics.malformed.items()]
+        yield _counter("roost_malformed_objects", "Number of objects that could not be read.", ["kind"], malformed)
+        yield _counter(
+            "roost_remembered_answers",
+            "Number of times a plugin's remembered answer was looked for, by whether there was one.",
+            ["profile", "extension_point", "plugin", "result"],
+            list(_memory_use(scheduler)),
+        )
+
+
+def _memory_use(scheduler: "Scheduler") -> Iterator[tuple[list[str], int]]:
+    for name, cycle in scheduler.cycles.items():
+        for point, remembered in [("Filter", f) for f in cycle.filters] + [("Score", s) for s in cycle.scorers]:
+            yield [name, point, remembered.name, "hit"], remembered.memory.hits
+            yield [name, point, remembered.name, "miss"], remembered.memory.misses
+
+
+Values = Iterable[tuple[list[str], float]]
+
+
+def _counter(name: str, text: str, labels: list[str], values: Values) -> "Metric":
+    from prometheus_client.core import CounterMetricFamily
+
+    return _filled(CounterMetricFamily(name, text, labels=labels), values)
+
+
+def _gauge(name: str, text: str, labels: list[str], values: Values) -> "Metric":
+    from prometheus_client.core import GaugeMetricFamily
+
+    return _filled(GaugeMetricFamily(name, text, labels=labels), values)
+
+
+def _filled(family: Any, values: Values) -> "Metric":
+    for labels, value in values:
+        family.add_metric(labels, value)
+    metric: Metric = family
+    return metric
+
+
+def _histogram(
+    name: str, text: str, labels: list[str], values: Iterable[tuple[list[str], Histogram]]
+) -> "HistogramMetricFamily":
+    from prometheus_client.core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for found, histogram in values:
+        family.add_metric(found, list(_buckets(histogram)), histogram.sum)
+    return family
+
+
+def _buckets(histogram: Histogram) -> Iterator[tuple[str, float]]:
+    """Yield upper bounds with how many observations are at or below them."""
+    below = 0
+    for bound, count in zip(histogram.bounds, histogram.counts, strict=False):
+        below += count
+        yield repr(float(bound)), below
+    yield "+Inf", histogram.count

@@ -1,0 +1,370 @@
+"""The live loop: two cycles joined by *assume*. One decides, one pod after the other; the other binds, many at a time.
+
+    watches ─► handlers ─► cache, queue ─► decide ─► assume ─► binding workers ─► event, condition, log, metrics
+                                ▲                                    │
+                                └──────────── put back, woken ───────┘
+
+Everything runs in one asyncio loop and only its own callbacks touch the cache, so there are no locks. Deciding gives
+way every few milliseconds, lets bindings catch up when too many wait, and sleeps until something can have changed.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from msgspec import Struct
+
+from roost.api.kinds import NODE, POD
+from roost.cache.cache import Cache
+from roost.errors import PluginError
+from roost.framework.cluster import Cluster
+from roost.framework.cycle import Cycle
+from roost.framework.decision import Decision
+from roost.framework.plugin import Context
+from roost.scheduler.binding import Binder
+from roost.scheduler.conditions import Conditions
+from roost.scheduler.effects import Effects
+from roost.scheduler.handlers import Handlers
+from roost.scheduler.lane import Lane
+from roost.scheduler.metrics import Metrics
+from roost.scheduler.outcomes import Assignment, Outcomes, scheduled_line, score_table
+from roost.scheduler.queue import SchedulingQueue
+from roost.scheduler.queued_pod import QueuedPod
+from roost.scheduler.recorder import Recorder
+from roost.scheduler.reflector import reflect
+from roost.scheduler.unschedulable import is_node_local
+
+BATCH = 256
+SLICE_SECONDS = 0.005
+MAX_WAITING_BINDS = 128
+LOW_WAITING_BINDS = 64
+SHUTDOWN_SECONDS = 10.0
+FLUSH_SECONDS = 1.0
+ONCE_ATTEMPTS = 3
+ONCE_LOOK_SECONDS = 0.02
+NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
+
+logger = logging.getLogger("roost.scheduler")
+
+
+class Summary(Struct, frozen=True):
+    """What one pass over the pending pods came to."""
+
+    scheduled: int
+    unschedulable: int
+    failed: int
+    gated: int
+
+
+class Scheduler:
+    """Schedules the pods of some scheduler names on a cluster."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        cache: Cache,
+        cycles: Mapping[str, Cycle],
+        *,
+        queue: SchedulingQueue | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        host: str = "",
+        seed: int = 0,
+    ) -> None:
+        self.cluster = cluster
+        self.cache = cache
+        self.cycles = cycles
+        self.queue = SchedulingQueue([cycle.profile for cycle in cycles.values()]) if queue is None else queue
+        self.metrics = Metrics()
+        self._clock = clock
+        self._wall = wall
+        self._seed = seed
+        self._cycle_number = 0
+        self._woken = asyncio.Event()
+        self._effects = {name: Effects(cluster, cycle.profile) for name, cycle in cycles.items()}
+        self._nonlocal = {name: _nonlocal_filters(cycle) for name, cycle in cycles.items()}
+        self.recorder = Recorder(
+            cluster, host=host or socket.gethostname(), clock=clock, wall=wall, is_binding=self._is_binding
+        )
+        self.conditions = Conditions(cluster, wall=wall)
+        self.outcomes = Outcomes(
+            self.queue, self.metrics, self.recorder, self.conditions, clock=clock, notify=self._woken.set
+        )
+        self.handlers = Handlers(
+            cache,
+            self.queue,
+            cycles,
+            clock=clock,
+            fits=self._fits,
+            conditions=self.conditions,
+            recorder=self.recorder,
+            metrics=self.metrics,
+            notify=self._woken.set,
+        )
+        self.binder = Binder(
+            cluster,
+            cache,
+            self.conditions,
+            self.outcomes,
+            clock=clock,
+            changed=self.handlers.take_notice,
+            taken=self._on_bind_taken,
+        )
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether all nodes and pods have been seen."""
+        return self.handlers.in_sync
+
+    # ---- running
+
+    async def run(self, stop: asyncio.Event, *, may_decide: asyncio.Event | None = None) -> None:
+        """Schedule until `stop` is set; from then on finish what is under way and return.
+
+        With `may_decide`, watch only until it is set: a replica that waits to become the leader is in sync already.
+        Raises ApiError if the API server refuses the first lists.
+        """
+        async with _Crew(self) as crew:
+            deciding = asyncio.create_task(self._decide_forever(may_decide), name="decide")
+            stopping = asyncio.create_task(stop.wait(), name="stop")
+            try:
+                await crew.until_done(deciding, stopping)
+            finally:
+                deciding.cancel()
+                stopping.cancel()
+                await asyncio.gather(deciding, stopping, return_exceptions=True)
+            await self._wind_up()
+
+    async def run_once(self) -> Summary:
+        """Schedule what is pending, wait for the bindings, events and conditions, and return what came of it."""
+        async with _Crew(self) as crew:
+            deciding = asyncio.create_task(self._decide_pending(), name="decide")
+            try:
+                await crew.until_done(deciding)
+            finally:
+                deciding.cancel()
+                await asyncio.gather(deciding, return_exceptions=True)
+            await self._wind_up()
+        return self._summary()
+
+    async def _wind_up(self) -> None:
+        """Finish the bindings that are under way, then say what is left to say."""
+        deadline = self._clock() + SHUTDOWN_SECONDS
+        await self.binder.abandon()
+        for lane in (self.binder.lane, self.conditions.lane, self.recorder.lane):
+            if lane is self.recorder.lane:
+                self.recorder.flush()
+            if not await lane.drained(max(deadline - self._clock(), FLUSH_SECONDS)):
+                logger.warning("not done before the end: %d %s", lane.waiting + lane.busy, lane.name)
+
+    def _summary(self) -> Summary:
+        counts = self.queue.counts()
+        return Summary(
+            scheduled=self.metrics.total("scheduled"),
+            unschedulable=counts["unschedulable"],
+            failed=counts["backoff"] + counts["active"],
+            gated=counts["gated"],
+        )
+
+    # ---- deciding
+
+    async def _decide_forever(self, may_decide: asyncio.Event | None) -> None:
+        if may_decide is not None:
+            await may_decide.wait()
+        while True:
+            if not self._can_decide() or not await self._decide_some():
+                await self._until_woken(self._next_time())
+
+    async def _decide_pending(self) -> None:
+        """Decide until nothing is left but pods that fit nowhere, are gated, or failed again and again."""
+        while True:
+            if not self._can_decide():
+                await self._until_woken(None)
+            elif await self._decide_some():
+                continue
+            elif not self.binder.is_idle:
+                await self._until_woken(self._clock() + ONCE_LOOK_SECONDS)
+            elif any(pod.state == "backoff" and pod.attempts < ONCE_ATTEMPTS for pod in self.queue.pods()):
+                await self._until_woken(self._next_time())
+            else:
+                return
+
+    def _can_decide(self) -> bool:
+        return self.in_sync and self.binder.lane.waiting < MAX_WAITING_BINDS
+
+    async def _decide_some(self) -> bool:
+        """Decide for the next pods; False if there are none."""
+        self.handlers.wake_pods()
+        popped = self.queue.pop(self._clock(), BATCH)
+        for name, pods in groupby(popped, key=_scheduler_name):
+            await self._decide_run(self.cycles[name], list(pods))
+        await asyncio.sleep(0)
+        return bool(popped)
+
+    async def _decide_run(self, cycle: Cycle, pods: Sequence[QueuedPod]) -> None:
+        ctx = self._context()
+        self._cycle_number += len(pods)
+        decisions = cycle.decide_run([queued.info for queued in pods], self.cache.view, ctx)
+        began = self._clock()
+        pause_at = began + SLICE_SECONDS
+        undecided = deque(pods)
+        try:
+            for decision in decisions:
+                self._act(undecided[0], decision, cycle, began)
+                undecided.popleft()
+                ended = self._clock()
+                if ended >= pause_at:
+                    await asyncio.sleep(0)
+                    ended = self._clock()
+                    pause_at = ended + SLICE_SECONDS
+                began = ended
+        except Exception as error:
+            logger.exception("deciding failed: this is a fault of Roost, please report it")
+            if undecided:  # the first is to blame, the others had no chance yet
+                self.outcomes.failed(undecided.popleft(), f"{type(error).__name__}: {error}", 0.0)
+        for queued in undecided:
+            self.queue.again(queued)
+
+    def _act(self, queued: QueuedPod, decision: Decision, cycle: Cycle, began: float) -> None:
+        """Act on a decision, unless the pod has gone or changed since it was popped."""
+        seconds = self._clock() - began
+        self.metrics.algorithm.observe(seconds)
+        if queued.state != "deciding":
+            return
+        if queued.changed:
+            self.queue.again(queued)
+        elif decision.outcome == "scheduled":
+            self._assume(queued, decision, cycle, began)
+        elif decision.outcome == "unschedulable":
+            cycle.signature(queued.info)
+            rejected_by = self._waits_for(decision, cycle)
+            self.outcomes.rejected(queued, decision.message, rejected_by, seconds)
+        else:
+            self.outcomes.failed(queued, decision.message, seconds)
+
+    def _assume(self, queued: QueuedPod, decision: Decision, cycle: Cycle, began: float) -> None:
+        effects = self._effects[cycle.profile.scheduler_name]
+        line = scheduled_line(decision) if logger.isEnabledFor(logging.INFO) else ""
+        assignment = Assignment(queued, decision.pod, decision.node or "", effects, began, line)
+        self.cache.assume(assignment.info, assignment.node_name)
+        if not effects.can_reject:
+            self.queue.done(queued)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(score_table(decision))
+        self.binder.start(assignment)
+
+    def _waits_for(self, decision: Decision, cycle: Cycle) -> frozenset[str]:
+        """Return the plugins whose change of mind can help a pod.
+
+        A filter that was asked and looks beyond single nodes is one of them even if another rejected every node first.
+        """
+        beyond, filtered = self._nonlocal[cycle.profile.scheduler_name], decision.filtered
+        if not beyond or not decision.rejected_by or filtered is None or filtered.rejected is not None:
+            return decision.rejected_by
+        return decision.rejected_by | beyond.difference(filtered.skipped)
+
+    def _fits(self, queued: QueuedPod, slots: Sequence[int]) -> bool:
+        """Tell whether a rejected pod fits now that the nodes in some slots have changed."""
+        cycle, ctx = self.cycles[queued.scheduler_name], self._context()
+        if len(slots) == 1:
+            return cycle.fits(queued.info, self.cache.view, ctx, slots[0])
+        try:
+            return cycle.filter_nodes(queued.info, self.cache.view, ctx).count > 0
+        except PluginError:
+            return True
+
+    def _context(self) -> Context:
+        return Context(now=self._wall(), seed=self._seed + self._cycle_number, cycle=self._cycle_number)
+
+    # ---- waiting
+
+    def _next_time(self) -> float | None:
+        times = (self.queue.next_time(), self.handlers.next_time())
+        return min((time for time in times if time is not None), default=None)
+
+    async def _until_woken(self, deadline: float | None) -> None:
+        """Wait until a watch, a binding or the time may have changed what can be decided."""
+        timer = None
+        if deadline is not None and self._can_decide():
+            delay = max(deadline - self._clock(), 0.0)
+            timer = asyncio.get_running_loop().call_later(delay, self._woken.set)
+        await self._woken.wait()
+        self._woken.clear()
+        if timer is not None:
+            timer.cancel()
+
+    def _is_binding(self) -> bool:
+        return bool(self.binder.lane.jobs) or self.queue.active > 0
+
+    def _on_bind_taken(self, left: int) -> None:
+        if left == LOW_WAITING_BINDS or left == 0:
+            self._woken.set()
+        if left == 0 and not self.queue.active:
+            self.recorder.lane.release()
+
+
+class _Crew:
+    """The tasks that work for a scheduler while it runs: reflectors and workers."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._lanes: list[Lane[Any]] = [scheduler.binder.lane, scheduler.conditions.lane, scheduler.recorder.lane]
+        self._reflectors: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "_Crew":
+        for lane in self._lanes:
+            lane.start()
+        self._reflectors = [
+            asyncio.create_task(self._follow_nodes(), name="watch-nodes"),
+            asyncio.create_task(self._follow_pods(), name="watch-pods"),
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._reflectors:
+            task.cancel()
+        await asyncio.gather(*self._reflectors, return_exceptions=True)
+        await self._scheduler.binder.abandon()
+        self._scheduler.conditions.stop()
+        for lane in self._lanes:
+            await lane.stop()
+
+    async def until_done(self, *tasks: "asyncio.Task[None] | asyncio.Task[bool]") -> None:
+        """Wait for the first of the tasks to end; raise what a reflector or a task raised."""
+        done, _ = await asyncio.wait([*tasks, *self._reflectors], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def _follow_nodes(self) -> None:
+        handlers = self._scheduler.handlers
+        await reflect(
+            self._scheduler.cluster,
+            NODE,
+            on_replace=handlers.replace_nodes,
+            on_events=handlers.change_nodes,
+            on_trouble=lambda sentence: logger.warning("watching nodes: %s", sentence),
+        )
+
+    async def _follow_pods(self) -> None:
+        handlers = self._scheduler.handlers
+        await reflect(
+            self._scheduler.cluster,
+            POD,
+            field_selector=NOT_ENDED,
+            on_replace=handlers.replace_pods,
+            on_events=handlers.change_pods,
+            on_trouble=lambda sentence: logger.warning("watching pods: %s", sentence),
+        )
+
+
+def _scheduler_name(queued: QueuedPod) -> str:
+    return queued.scheduler_name
+
+
+def _nonlocal_filters(cycle: Cycle) -> frozenset[str]:
+    return frozenset(plugin.name for plugin in cycle.profile.filter if not is_node_local(plugin))
