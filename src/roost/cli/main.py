@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from roost.cli.plugins import plugins
 from roost.cli.run import run
 from roost.cli.version import version
 from roost.errors import RoostError
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run)
+app.command()(plugins)
 app.command()(version)
 
 

@@ -37,6 +37,11 @@ def find_plugin(name: str) -> type[Plugin]:
     raise _unknown(name)
 
 
+def installed_plugins() -> list[str]:
+    """Return the names of the plugins that are installed beside Roost."""
+    return sorted(one.name for one in _entry_points())
+
+
 def check_name(name: str) -> None:
     """Raise ConfigError if no plugin can have this name; a plugin of kube-scheduler may be one that Roost lacks."""
     known = name in REGISTRY or name in KUBE_SCHEDULER_PLUGINS or ":" in name
