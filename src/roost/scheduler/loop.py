@@ -13,7 +13,7 @@ import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +26,7 @@ from roost.framework.cluster import Cluster
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
 from roost.framework.plugin import Context
+from roost.framework.pod_info import PodInfo
 from roost.scheduler.binding import Binder
 from roost.scheduler.conditions import Conditions
 from roost.scheduler.effects import Effects
@@ -75,7 +76,9 @@ class Scheduler:
         wall: Callable[[], float] = time.time,
         host: str = "",
         seed: int = 0,
+        observe: Callable[[Decision], None] | None = None,
     ) -> None:
+        """Wire the parts together; `observe` is called with every Decision while its columns are valid."""
         self.cluster = cluster
         self.cache = cache
         self.cycles = cycles
@@ -84,6 +87,7 @@ class Scheduler:
         self._clock = clock
         self._wall = wall
         self._seed = seed
+        self._observe = observe
         self._cycle_number = 0
         self._woken = asyncio.Event()
         self._effects = {name: Effects(cluster, cycle.profile) for name, cycle in cycles.items()}
@@ -209,7 +213,7 @@ class Scheduler:
     async def _decide_run(self, cycle: Cycle, pods: Sequence[QueuedPod]) -> None:
         ctx = self._context()
         self._cycle_number += len(pods)
-        decisions = cycle.decide_run([queued.info for queued in pods], self.cache.view, ctx)
+        decisions = self._decisions(cycle, [queued.info for queued in pods], ctx)
         began = self._clock()
         pause_at = began + SLICE_SECONDS
         undecided = deque(pods)
@@ -230,10 +234,18 @@ class Scheduler:
         for queued in undecided:
             self.queue.again(queued)
 
+    def _decisions(self, cycle: Cycle, pods: Sequence[PodInfo], ctx: Context) -> Iterator[Decision]:
+        """Decide for pods in order; one by one where somebody wants to see the scores of all nodes."""
+        if logger.isEnabledFor(logging.DEBUG):
+            return (cycle.decide(pod, self.cache.view, ctx) for pod in pods)
+        return cycle.decide_run(pods, self.cache.view, ctx)
+
     def _act(self, queued: QueuedPod, decision: Decision, cycle: Cycle, began: float) -> None:
         """Act on a decision, unless the pod has gone or changed since it was popped."""
         seconds = self._clock() - began
         self.metrics.algorithm.observe(seconds)
+        if self._observe is not None:
+            self._observe(decision)
         if queued.state != "deciding":
             return
         if queued.changed:
