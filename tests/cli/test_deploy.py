@@ -60,9 +60,9 @@ def test_the_roles_grant_what_is_needed_and_no_more() -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    reads = {("", resource, verb) for resource in ("nodes", "namespaces", "pods") for verb in ("get", "list", "watch")}
-    writes = {("", "pods/binding", "create"), ("", "pods/status", "patch"), ("", "pods/status", "update")}
-    events = {(group, "events", verb) for group in ("", "events.k8s.io") for verb in ("create", "patch")}
+    reads = {("", resource, verb) for resource in ("nodes", "pods") for verb in ("get", "list", "watch")}
+    writes = {("", "pods/binding", "create"), ("", "pods/status", "patch")}
+    events = {("events.k8s.io", "events", verb) for verb in ("create", "patch")}
     assert granted == reads | writes | events
 
 

@@ -9,6 +9,8 @@ import sys
 
 import typer
 
+from roost.cli.cluster import cluster
+from roost.cli.demo import demo
 from roost.cli.plugins import plugins
 from roost.cli.run import run
 from roost.cli.version import version
@@ -22,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(demo)
 app.command()(run)
+app.command()(cluster)
 app.command()(plugins)
 app.command()(version)
 

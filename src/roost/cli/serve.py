@@ -10,13 +10,13 @@ from it: those objects live as long as the process.
 import asyncio
 import gc
 import logging
-import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from roost import __version__
 from roost.cache.cache import Cache
 from roost.cli.settings import Settings
+from roost.cli.signals import stop_on_signals
 from roost.cli.summary import summary_line
 from roost.client import ConnectionInfo, KubeCluster, connect, connection_info
 from roost.config.configuration import LeaderElection
@@ -42,7 +42,7 @@ def serve(settings: Settings, *, once: bool) -> None:
 
 
 async def _serve(settings: Settings, info: ConnectionInfo, *, once: bool) -> None:
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     async with connect(info) as cluster:
         await _greet(cluster, info)
         scheduler = make_scheduler(cluster, settings)
@@ -130,21 +130,6 @@ async def _rest_garbage_collector(scheduler: Scheduler) -> None:
     gc.enable()
     if scheduler.in_sync:
         logger.info("in sync: %d nodes", scheduler.cache.view.num_nodes)
-
-
-def _stop_on_signals() -> asyncio.Event:
-    """Return an event that the first SIGTERM or SIGINT sets; a second one ends the process as it would without us."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def on_signal(name: str) -> None:
-        logger.info("%s: finishing what is under way", name)
-        stop.set()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number.name)
-    return stop
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -1,0 +1,53 @@
+"""`roost demo`: a cluster, a Deployment and a scheduler in one process, and why every pod went where it did."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    pass
+
+MANIFEST = Path(__file__).parent / "manifests" / "demo.yaml"
+SECONDS = 12.0
+PAUSE = 0.1
+
+HELP = """
+Show pods being scheduled, with the reason for each, on an embedded cluster.
+
+Six nodes in three zones, some of them spot; a Deployment whose pods find their nodes, and one whose pod fits nowhere.
+Ends by itself within seconds.
+
+Examples:
+
+\b
+  roost demo                              kube-scheduler's default scores
+  roost demo --policy SpotFirst           another policy: see roost plugins
+  roost demo --policy cheap:Cheapest      the class Cheapest in cheap.py here
+  roost demo -o json                      for programs
+  roost demo --keep                       leave the cluster up, for kubectl
+"""
+
+
+class Output(StrEnum):
+    """How the demo is shown."""
+
+    table = "table"
+    json = "json"
+
+
+def demo(
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME[,NAME...]", help="Score with these only [default: kube-scheduler's].")
+    ] = None,
+    nodes: Annotated[int, typer.Option(min=1, max=100, help="How many nodes.")] = 6,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How to print it.")] = Output.table,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster up until Ctrl-C.")] = False,
+) -> None:
+    from roost.cli.demo_run import run_demo
+
+    run_demo(policy, nodes=nodes, as_json=output is Output.json, keep=keep)
+
+
+demo.__doc__ = HELP
