@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test e2e lint format bench lock clean
+.PHONY: help setup test e2e lint format demo bench lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -37,7 +37,10 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --select I .
 
-bench: $(STAMP) ## measure the decision core
+demo: $(STAMP) ## show pods being scheduled, and why, on a cluster of its own
+	$(BIN)/roost demo $(ARGS)
+
+bench: $(STAMP) ## measure the decision core and the embedded cluster
 	$(BIN)/python -m benchmarks.core $(ARGS)
 
 lock: ## export requirements with hashes from pyproject.toml

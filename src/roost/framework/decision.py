@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from roost.framework.pod_info import PodInfo
-from roost.framework.status import Code, Status
+from roost.framework.status import Status
 from roost.framework.view import View
 
 Outcome = Literal["scheduled", "unschedulable", "error"]
@@ -101,8 +101,3 @@ def fit_error(num_nodes: int, reasons: Mapping[str, int], pre_filter_message: st
         return f"{text} {pre_filter_message}."
     counted = sorted(f"{count} {reason}" for reason, count in reasons.items())
     return f"{text} {', '.join(counted)}." if counted else text
-
-
-def succeeded(status: Status) -> bool:
-    """Tell whether a status is no rejection."""
-    return status.code is Code.Success
