@@ -149,6 +149,7 @@ def test_a_pod_of_another_uid_is_another_pod() -> None:
     cache = cache_of(node("a"), pods=(on("a", uid="new", cpu=2),))
     assert cache.remove_pod(on("a", uid="old")) is None
     assert used(cache, "a") == (1, 2000)
+    assert cache.set_pod(on("a", uid="next", cpu=2)) == Change(USAGE, "a", 0)
     cache.set_pod(on("a", uid="newer", cpu=3))
     assert used(cache, "a") == (1, 3000)
 
@@ -206,6 +207,14 @@ def test_a_bound_pod_that_is_not_the_assumed_one_takes_its_place(bound: Pod, a: 
     assert (used(cache, "a"), used(cache, "b"), cache.is_assumed("default/pod")) == (a, b, False)
     assert cache.forget(info) is None, "what is bound is not forgotten"
     assert (used(cache, "a"), used(cache, "b")) == (a, b)
+
+
+def test_host_ports_that_a_webhook_added_at_binding_are_taken() -> None:
+    cache = cache_of(node("a"))
+    cache.assume(cache.pod_info(pod(cpu=1)), "a")
+    assert cache.set_pod(on("a", host_ports=[80])) == Change(USAGE, "a", 0)
+    assert cache.view.port_users("TCP", 80)["0.0.0.0"].tolist() == [1]
+    assert used(cache, "a") == (1, 1000)
 
 
 def test_forgetting_undoes_assuming_once() -> None:

@@ -47,6 +47,7 @@ def test_a_reused_slot_has_nothing_of_the_node_before() -> None:
     slot = view.add_node(before)
     assert view.label("zone").ids[slot] != 0
     view.remove_node(slot)
+    assert view.label("zone").ids[slot] == 0
     assert view.add_node(node("new")) == slot
     assert view.taint_sets[view.taint_set[slot]] == ()
     assert (bool(view.unschedulable[slot]), view.num_unschedulable) == (False, 0)
@@ -125,6 +126,7 @@ def test_more_resources_than_there_is_room_for_at_first() -> None:
     assert view.usage[rows, 0].tolist() == list(range(1, 41))
     assert view.usage[rows, 1].tolist() == [0] * 40
     assert view.allocatable[rows, 0].tolist() == [9] + [0] * 39
+    assert view.divisor[rows, 0].tolist() == [9] + [1] * 39
     assert view.nodes_with[rows].tolist() == [1] + [0] * 39
 
 
@@ -163,6 +165,16 @@ def test_nodes_with_equal_taints_share_a_set() -> None:
     assert [taint.key for taint in view.taint_sets[view.taint_set[0]]] == ["spot"]
 
 
+def test_taints_that_no_node_has_any_more_are_forgotten() -> None:
+    """The cluster autoscaler's taints hold a time, so there is no end to different ones."""
+    view = with_nodes("a", "b")
+    for second in range(2000):
+        draining = [{"key": "ToBeDeletedByClusterAutoscaler", "value": str(second), "effect": "NoSchedule"}]
+        view.update_node(second % 2, node("ab"[second % 2], taints=draining))
+    assert [view.taint_sets[index][0].value for index in view.taint_set] == ["1998", "1999"]
+    assert len(view.taint_sets) < 1000
+
+
 def test_cordoned_nodes_are_counted() -> None:
     view = with_nodes("a", "b")
     view.update_node(0, node("a", unschedulable=True))
@@ -184,6 +196,22 @@ def test_where_floats_could_round_otherwise_than_integers_the_view_says_so(bytes
     view = with_nodes("a")
     view.add_node(node("huge", memory=bytes_there))
     assert view.float_is_exact is exact
+
+
+def test_where_images_are_is_an_epoch_that_passes_when_a_node_comes_goes_or_changes_its_images() -> None:
+    """The share of nodes that have an image alters with each, and with it the score of all others."""
+    view = with_nodes("a")
+    passed = []
+    for event in (
+        lambda: view.add_node(node("b", images={"app": 5})),
+        lambda: view.update_node(1, node("b", images={"app": 5}, cpu=8)),
+        lambda: view.update_node(1, node("b", images={"app": 5, "web": 7}, cpu=8)),
+        lambda: view.remove_node(0),
+    ):
+        before = view.journal.epochs["images"]
+        event()
+        passed.append(view.journal.epochs["images"] > before)
+    assert passed == [True, False, True, True]
 
 
 # ---- nodes that cannot be read

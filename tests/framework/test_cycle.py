@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from roost.cache import Cache
-from roost.config.profiles import default_profile
 from roost.errors import PluginError
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
@@ -131,6 +130,12 @@ def test_each_node_is_rejected_by_the_first_filter_that_does() -> None:
     assert decision.rejected_by == {"One", "Two"}
 
 
+def test_a_filter_that_is_asked_only_about_what_still_fits_is_not_asked_about_nothing() -> None:
+    last = plugin("Last", filter=lambda pod, view, rows: pytest.fail("asked"))
+    last.remember = False
+    assert decide(plugin(filter=reject_all), last).message == "0/3 nodes are available: 3 never."
+
+
 def test_without_nodes_no_plugin_is_asked() -> None:
     decision = decide(plugin(pre_filter=lambda pod, view: pytest.fail("asked")), nodes=[])
     assert decision.message == "no nodes available to schedule pods"
@@ -236,41 +241,3 @@ def test_a_stage_by_itself_raises_what_went_wrong() -> None:
     with pytest.raises(PluginError, match="plugin Test failed in filter") as caught:
         cycle.filter_nodes(cache.pod_info(pod()), cache.view, Context())
     assert isinstance(caught.value.__cause__, RuntimeError)
-
-
-# ---- one node
-
-
-def test_fits_asks_the_filters_about_one_node_as_it_is_now() -> None:
-    cache = cache_of([node("a", cpu=1), node("b", cpu=4)])
-    cycle, info = Cycle(default_profile()), cache.pod_info(pod(cpu=2))
-    assert [cycle.fits(info, cache.view, Context(), slot) for slot in (0, 1)] == [False, True]
-    cache.set_pod(pod("busy", cpu=3, node_name="b"))
-    assert not cycle.fits(info, cache.view, Context(), 1)
-    cache.remove_node("b")
-    assert not cycle.fits(info, cache.view, Context(), 1)
-
-
-def test_a_filter_that_fails_gets_the_benefit_of_the_doubt() -> None:
-    cache = cache_of(ABC)
-    assert Cycle(Profile.of([plugin(filter=fail)])).fits(cache.pod_info(pod()), cache.view, Context(), 0)
-
-
-# ---- which pods look alike
-
-
-@pytest.mark.parametrize(
-    ("other", "alike"),
-    [
-        pytest.param(pod("other", uid="u", labels={"app": "web"}), True, id="what no plugin of the profile reads"),
-        pytest.param(pod(priority=9), True, id="nor the priority"),
-        pytest.param(pod(cpu="1000m"), False, id="a request"),
-        pytest.param(pod(tolerations=[{"operator": "Exists"}]), False, id="a toleration"),
-        pytest.param(pod(image="other"), False, id="an image"),
-        pytest.param(pod(node_selector={"zone": "a"}), False, id="a selector"),
-    ],
-)
-def test_pods_have_one_signature_if_no_plugin_can_tell_them_apart(other: Any, alike: bool) -> None:
-    cache, cycle = Cache(), Cycle(default_profile())
-    one = cycle.signature(cache.pod_info(pod()))
-    assert (cycle.signature(cache.pod_info(other)) == one) is alike

@@ -9,7 +9,7 @@ from roost.api.pod import Pod
 from roost.cache import Cache
 from roost.config.profiles import default_profile
 from roost.framework.cycle import Cycle
-from roost.framework.decision import Decision, NodeScore, fit_error, succeeded
+from roost.framework.decision import Decision, NodeScore, fit_error
 from roost.framework.plugin import Context
 from roost.framework.status import SUCCESS, Code, Status, unschedulable
 from roost.testing import node, pod
@@ -173,6 +173,6 @@ def test_nodes_given_in_another_order_give_an_equal_decision() -> None:
     assert roost.decide(pod(cpu=9), MIXED) == roost.decide(pod(cpu=9), list(reversed(MIXED)))
 
 
-def test_statuses() -> None:
-    assert (succeeded(SUCCESS), succeeded(unschedulable("full"))) == (True, False)
+def test_the_message_of_a_status_is_all_its_reasons() -> None:
+    assert (SUCCESS.message, unschedulable("full").message) == ("", "full")
     assert Status(Code.Error, ("a", "b")).message == "a, b"

@@ -140,6 +140,23 @@ def test_preferences_hold_along_a_run_and_when_the_preferred_nodes_are_full() ->
     assert placements(decided(default_profile(), nodes, alike(7, spec=spec))) == "b b c c a a -"
 
 
+def test_when_the_most_preferred_node_is_full_the_next_sets_the_scale() -> None:
+    def preference(weight: int, zone: str) -> dict[str, Any]:
+        wanted = {"key": "zone", "operator": "In", "values": [zone]}
+        return {"weight": weight, "preference": {"matchExpressions": [wanted]}}
+
+    preferences = [preference(10, "a"), preference(4, "b")]
+    spec = {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferences}}}
+    nodes = [node(name, cpu=2, labels={"zone": name}) for name in "abc"]
+    decisions = decided(default_profile(), nodes, alike(6, spec=spec))
+    assert placements(decisions) == "a a b b c c"
+
+
+def test_one_node_takes_more_pods_than_were_worked_out_at_first() -> None:
+    nodes = [node(f"n{number:02}", cpu=64) for number in range(60)]
+    assert {decision.node for decision in decided(PACKING, nodes, alike(50))} == {"n00"}
+
+
 def test_pods_that_fit_nowhere_all_get_the_reasons() -> None:
     decisions = decided(default_profile(), THREE, alike(3, cpu=3))
     assert {decision.message for decision in decisions} == {"0/3 nodes are available: 3 Insufficient cpu."}
@@ -169,6 +186,15 @@ BETWEEN = [
 @pytest.mark.parametrize(("event", "expected"), BETWEEN)
 def test_what_happens_in_between_is_taken_into_account(event: Event, expected: str) -> None:
     assert placements(decided(SPREADING, THREE, alike(6), {1: event})) == expected
+
+
+def test_a_driver_may_place_a_pod_elsewhere() -> None:
+    cache = cache_of(THREE)
+    decisions = []
+    for decision in Cycle(SPREADING).decide_run(infos(cache, alike(5)), cache.view, Context()):
+        decisions.append(decision)
+        cache.assume(decision.pod, "c" if len(decisions) == 1 else str(decision.node))
+    assert placements(decisions) == "a a b a b"
 
 
 def test_a_driver_may_place_no_pod_at_all() -> None:

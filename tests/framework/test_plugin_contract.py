@@ -57,6 +57,11 @@ def test_a_plugin_says_what_it_reads(name: str, plugin: type[Plugin]) -> None:
 
 
 @plugins
+def test_what_a_plugin_reads_beforehand_is_no_more_than_it_reads(name: str, plugin: type[Plugin]) -> None:
+    assert plugin.pre_reads is None or plugin.pre_reads <= plugin.reads
+
+
+@plugins
 def test_a_plugin_of_our_own_says_so_itself_and_not_by_default(name: str, plugin: type[Plugin]) -> None:
     """The defaults read everything: right for users, wasteful here."""
     if name in IN_TREE:

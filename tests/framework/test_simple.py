@@ -159,6 +159,15 @@ def test_the_weight_of_a_policy_counts() -> None:
     assert table(scoring(10, weight=3)).scores["a"].weighted == {"Constant": 30}
 
 
+def test_a_policy_is_not_asked_about_empty_slots() -> None:
+    cache = Cache()
+    for one in AB:
+        cache.set_node(one)
+    cache.remove_node("a")
+    decision = Cycle(Profile.of([lift(Cheapest)(), lift(Both)()])).decide(cache.pod_info(pod()), cache.view, Context())
+    assert (decision.node, decision.feasible, decision.evaluated) == ("b", 1, 1)
+
+
 # ---- its fields
 
 
@@ -227,52 +236,3 @@ def test_an_exception_within_a_library_names_the_policy_s_own_line() -> None:
 
     line = Broken.filter.__code__.co_firstlineno + 1
     assert f"plugin Broken failed in filter at test_simple.py:{line}: JSONDecodeError" in decide(Broken).message
-
-
-# ---- remembering
-
-
-def counting(**fields: Any) -> tuple[type, list[str]]:
-    asked: list[str] = []
-
-    def score(self: object, pod: Any, node: Any) -> float:
-        asked.append(f"{pod.name} {node.name}")
-        return 0
-
-    return type("Counting", (), {"score": score, **fields}), asked
-
-
-def run(policy: type, *names: str) -> None:
-    cache = Cache()
-    for one in AB:
-        cache.set_node(one)
-    cycle = Cycle(Profile.of([lift(policy)()]))
-    for name in names:
-        cycle.decide(cache.pod_info(pod(name)), cache.view, Context())
-
-
-def test_pods_that_differ_in_name_alone_are_scored_once_they_are_known() -> None:
-    policy, asked = counting()
-    run(policy, "p1", "p2", "p3", "p4")
-    assert asked == ["p1 a", "p1 b", "p2 a", "p2 b"]
-
-
-def test_a_policy_that_is_not_to_be_remembered_is_asked_for_every_pod() -> None:
-    policy, asked = counting(remember=False)
-    run(policy, "p1", "p2", "p3", "p4")
-    assert asked == [f"{name} {on}" for name in ("p1", "p2", "p3", "p4") for on in "ab"]
-
-
-def test_a_policy_that_is_not_to_be_remembered_may_say_so_in_its_constructor() -> None:
-    policy, asked = counting(__init__=lambda self: setattr(self, "remember", False))
-    run(policy, "p1", "p2", "p3")
-    assert len(asked) == 6
-
-
-def test_a_policy_is_not_asked_about_empty_slots() -> None:
-    cache = Cache()
-    for one in AB:
-        cache.set_node(one)
-    cache.remove_node("a")
-    decision = Cycle(Profile.of([lift(Cheapest)(), lift(Both)()])).decide(cache.pod_info(pod()), cache.view, Context())
-    assert (decision.node, decision.feasible, decision.evaluated) == ("b", 1, 1)

@@ -147,6 +147,21 @@ def test_a_policy_that_cannot_be_used_is_a_mistake_in_one_sentence(policy: Any, 
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        pytest.param({"pod_reads": ("lables",)}, "lables", id="a part of the pod misspelt"),
+        pytest.param({"pod_reads": "labels"}, "pod_reads", id="a text instead of several"),
+        pytest.param({"reads": "node"}, "reads", id="a text instead of a set"),
+    ],
+)
+def test_a_policy_that_says_wrongly_what_it_reads_is_a_mistake_in_one_sentence(fields: Any, problem: str) -> None:
+    """Else its answers would be remembered wrongly, or deciding would fail for every pod."""
+    policy = type("Mine", (), {"score": lambda self, pod, node: 1, **fields})
+    with pytest.raises(ConfigError, match=problem):
+        roost.decide(pod(), PRICED, policy=policy)
+
+
 def test_a_seed_draws_among_the_best_where_the_profile_does() -> None:
     dice = Profile(tie="random")
     nodes = [node(f"n{number}") for number in range(10)]

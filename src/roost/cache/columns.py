@@ -15,6 +15,7 @@ from roost.api.taints import Taint
 from roost.cache.images import Images
 from roost.cache.labels import Labels
 from roost.cache.ports import Ports
+from roost.cache.taints import TaintSets
 from roost.errors import InvalidObject
 from roost.framework.journal import Journal
 from roost.framework.pod_info import PodInfo
@@ -54,8 +55,7 @@ class Columns:
         self.num_nodes = 0
         self.num_unschedulable = 0
         self.float_is_exact = True
-        self.taint_sets: list[tuple[Taint, ...]] = [()]
-        self._taint_ids: dict[tuple[Taint, ...], int] = {(): 0}
+        self._taints = TaintSets()
         self._nodes: list[Node | None] = []
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
@@ -67,6 +67,11 @@ class Columns:
         self._show(0)
 
     # ---- what plugins read
+
+    @property
+    def taint_sets(self) -> Sequence[tuple[Taint, ...]]:
+        """The distinct taints of nodes, which `taint_set` indexes."""
+        return self._taints.sets
 
     @property
     def rank(self) -> Int64:
@@ -140,6 +145,7 @@ class Columns:
         self._labels.set(slot, None)
         self._ports.clear(slot)
         self.num_unschedulable -= int(self._all_unschedulable[slot])
+        self._taints.give_back(int(self._all_taint_set[slot]))
         for column in (self._all_alive, self._all_unschedulable, self._all_taint_set):
             column[slot] = 0
         self._all_nodes_with -= self._all_allocatable[:, slot] != 0
@@ -193,18 +199,13 @@ class Columns:
         self.float_is_exact = self.float_is_exact and int(column.max()) <= EXACT_CAPACITY
         self.num_unschedulable += int(node.spec.unschedulable) - int(self._all_unschedulable[slot])
         self._all_unschedulable[slot] = node.spec.unschedulable
-        self._all_taint_set[slot] = self._taint_set(node.taints)
+        if self._all_alive[slot]:
+            self._taints.give_back(int(self._all_taint_set[slot]))
+        self._all_taint_set[slot] = self._taints.take(node.taints)
         self._all_alive[slot] = True
         self._nodes[slot] = node
         self._labels.set(slot, node)
         self.journal.stamp("node", slot)
-
-    def _taint_set(self, taints: tuple[Taint, ...]) -> int:
-        found = self._taint_ids.get(taints)
-        if found is None:
-            found = self._taint_ids[taints] = len(self.taint_sets)
-            self.taint_sets.append(taints)
-        return found
 
     def _rank_nodes(self) -> None:
         # Python compares str by code point, which orders like the UTF-8 bytes that kube-scheduler compares.

@@ -17,6 +17,7 @@ from roost.config.decode import nearest
 from roost.config.default_plugins import KUBE_SCHEDULER_PLUGINS
 from roost.errors import ConfigError
 from roost.framework.plugin import Plugin
+from roost.framework.pod_info import PARTS
 from roost.framework.simple import lift
 from roost.plugins.registry import REGISTRY
 
@@ -90,11 +91,25 @@ def as_plugin(path: str, found: object) -> type[Plugin]:
         raise ConfigError(f"plugin {path} is not a class but a {type(found).__name__}")
     if issubclass(found, Plugin):
         found.name = getattr(found, "name", found.__name__)
-        return found
+        return _checked(path, found)
     try:
-        return lift(found)
+        return _checked(path, lift(found))
     except TypeError as error:
         raise ConfigError(f"plugin {path}: {error}") from error
+
+
+def _checked(path: str, plugin: type[Plugin]) -> type[Plugin]:
+    """Refuse declarations that would make remembered answers wrong."""
+    for field in ("reads", "pre_reads", "pod_reads"):
+        declared = getattr(plugin, field)
+        if declared is not None and (isinstance(declared, str) or not all(isinstance(one, str) for one in declared)):
+            raise ConfigError(f"plugin {path}: {field} is {declared!r}; write a set or tuple of names")
+    for name in plugin.pod_reads:
+        if name not in PARTS:
+            raise ConfigError(
+                f"plugin {path}: pod_reads names {name!r}{nearest(name, PARTS) or '; known are ' + ', '.join(PARTS)}"
+            )
+    return plugin
 
 
 def in_one_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from roost.errors import PluginError
 from roost.framework.ask import ask
 from roost.framework.memory import Judged, LiveView, Memory, Rated
-from roost.framework.plugin import Context, Scores
+from roost.framework.plugin import MAX_NODE_SCORE, Context, Scores
 from roost.framework.pod_info import PodInfo
 from roost.framework.view import ALL, Bool, Rows
 
@@ -31,7 +31,8 @@ class Remembered(Generic[A]):
     def answer(self, ctx: Context, pod: PodInfo, view: LiveView, considered: NDArray[np.bool_]) -> A:
         """Return the plugin's answer for all rows; one that may not be remembered is asked about those considered."""
         if not self.plugin.remember:
-            return self._asked(ctx, pod, view, np.flatnonzero(considered))
+            rows = np.flatnonzero(considered)
+            return self._asked(ctx, pod, view, rows) if len(rows) else self._kind(view.size)
         key = self._key(pod)
         known = self.memory.get(key)
         if known is None:
@@ -53,7 +54,7 @@ class Remembered(Generic[A]):
 
     def _put(self, answer: A, rows: Rows, ctx: Context, pod: PodInfo, view: LiveView) -> None:
         given = ask(self.plugin, self._ask, ctx, pod, view, rows)
-        wrong = answer.problem(given, view.size if isinstance(rows, slice) else len(rows))
+        wrong = answer.problem(given, view.size if isinstance(rows, slice) else len(rows)) or self._beyond(given)
         if wrong:
             raise PluginError(f"plugin {self.name} failed in {self._ask.__name__}: it returned {wrong}")
         answer.put(rows, given)
@@ -74,6 +75,10 @@ class Remembered(Generic[A]):
             self._put(known, rows, ctx, pod, view)
         known.marks = marks
 
+    def _beyond(self, given: object) -> str:
+        """Return what is wrong with the range of an answer, if anything."""
+        return ""
+
 
 class RememberedFilter(Remembered[Judged]):
     """A filter with its remembered verdicts."""
@@ -89,6 +94,7 @@ class RememberedScore(Remembered[Rated]):
         super().__init__(plugin, plugin.score, Rated, limit)
         self.weight = weight
         self._normalize: Any = getattr(plugin, "normalize", None)
+        self._has_range = self._normalize is None and plugin.scale == "percent"
 
     def weighted(self, ctx: Context, pod: PodInfo, rated: Rated, feasible: Bool) -> tuple[Scores, bool]:
         """Return normalised scores times the weight, and whether they stay the same when a row stops to fit."""
@@ -109,3 +115,12 @@ class RememberedScore(Remembered[Rated]):
         spread = np.zeros(len(feasible), dtype=np.int64)
         spread[feasible] = normal
         return spread, False
+
+    def _beyond(self, given: Any) -> str:
+        if not self._has_range:
+            return ""
+        lowest, highest = (given, given) if isinstance(given, int) else (given.min(initial=0), given.max(initial=0))
+        if lowest >= 0 and highest <= MAX_NODE_SCORE:
+            return ""
+        wrong = lowest if lowest < 0 else highest
+        return f'a score of {wrong}, not 0 to 100; scale = "rank" has scores summed as they are'

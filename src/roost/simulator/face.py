@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from msgspec import Struct, ValidationError, convert
+from msgspec.structs import replace
 
 from roost.api.node import Node
 from roost.api.pod import Pod
@@ -18,7 +19,9 @@ from roost.errors import InvalidObject
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
 from roost.framework.plugin import Context
+from roost.framework.pod_info import PodInfo
 from roost.framework.profile import Profile
+from roost.framework.status import Code
 
 Manifest = dict[str, object]
 Policy = str | type | Sequence[str | type] | Profile | None
@@ -52,7 +55,8 @@ def decide(
     """
     cache = _cache(nodes, pods)
     info = cache.pod_info(_object(pod, Pod))
-    return Cycle(profile_of(policy)).decide(info, cache.view, Context(seed=seed))
+    profile = profile_of(policy)
+    return _held(profile, info) or Cycle(profile).decide(info, cache.view, Context(seed=seed))
 
 
 def simulate(
@@ -72,12 +76,15 @@ def simulate(
         raise InvalidObject(f"{twice[0]} is given twice: pods need names of their own within a namespace")
     cache = _cache(nodes, [pod for pod in objects if pod.spec.node_name])
     waiting = [cache.pod_info(pod) for pod in objects if not pod.spec.node_name]
-    decisions = []
-    for decision in Cycle(profile_of(policy)).decide_run(waiting, cache.view, Context(seed=seed)):
-        decisions.append(decision)
+    profile = profile_of(policy)
+    held = {info.key: decision for info in waiting if (decision := _held(profile, info)) is not None}
+    free = [info for info in waiting if info.key not in held]
+    decided = {}
+    for decision in Cycle(profile).decide_run(free, cache.view, Context(seed=seed)):
+        decided[decision.pod.key] = decision
         if decision.node is not None:
             cache.assume(decision.pod, decision.node)
-    return Simulation(tuple(decisions), cache)
+    return Simulation(tuple((held | decided)[info.key] for info in waiting), cache)
 
 
 def profile_of(policy: Policy) -> Profile:
@@ -102,10 +109,21 @@ def _cache(nodes: Iterable[Node | Manifest], pods: Iterable[Pod | Manifest]) -> 
     return cache
 
 
+def _held(profile: Profile, pod: PodInfo) -> Decision | None:
+    """Return the Decision on a pod that is held back before it is queued, such as by a scheduling gate."""
+    for plugin in profile.pre_enqueue:
+        status = plugin.pre_enqueue(pod.pod)
+        if status is not None and status.code is not Code.Success:
+            held_by = frozenset({getattr(plugin, "name", "")})
+            return Decision(pod=pod, outcome="unschedulable", message=status.message, rejected_by=held_by)
+    return None
+
+
 def _object(given: T | Manifest, kind: type[T]) -> T:
-    if isinstance(given, kind):
-        return given
     try:
-        return convert(given, kind)
+        found = given if isinstance(given, kind) else convert(given, kind)
     except ValidationError as error:
         raise InvalidObject(f"this {kind.__name__.lower()} cannot be read: {error}") from error
+    if kind is Pod and not found.metadata.namespace:
+        return replace(found, metadata=replace(found.metadata, namespace="default"))
+    return found

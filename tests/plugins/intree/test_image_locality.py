@@ -41,10 +41,11 @@ def test_an_image_on_few_nodes_counts_less(rate: Rate) -> None:
     assert rate(ImageLocality(), pod(image="app:1"), [holder])["a"] == expected(900 * MIB)
 
 
-def test_the_scaled_size_is_truncated_as_float64(rate: Rate) -> None:
-    size = 977 * MIB + 3
-    nodes = [node("a", images={"app:1": size}), node("b", images={"app:1": size}), node("c")]
-    assert rate(ImageLocality(), pod(image="app:1"), nodes) == {"a": expected(int(size * (2 / 3))), "b": 64, "c": 0}
+def test_the_share_of_nodes_is_a_float_as_in_kube_scheduler(rate: Rate) -> None:
+    """5 of 39 nodes hold 7800 MiB: that is 1000 MiB in whole numbers, and a byte less by way of 5/39."""
+    nodes = [node(f"n{number}", images={"app:1": 7800 * MIB} if number < 5 else None) for number in range(39)]
+    scores = rate(ImageLocality(), pod(image="app:1"), nodes)
+    assert (scores["n0"], scores["n38"]) == (99, 0)
 
 
 @pytest.mark.parametrize(
