@@ -36,7 +36,9 @@ def main() -> None:
     if options.json:
         print(json.dumps({"nodes": options.nodes, "pods": options.pods, "runs": runs, "medians": medians}, indent=1))
     else:
-        print(f"{options.nodes} nodes, {options.pods} pods, medians of {options.repeat}: {_sentence(medians, options.pods)}")
+        print(
+            f"{options.nodes} nodes, {options.pods} pods, medians of {options.repeat}: {_sentence(medians, options.pods)}"
+        )
 
 
 def _options() -> argparse.Namespace:

@@ -1,6 +1,6 @@
 """How fast this machine is at the moment: the CPU milliseconds of a fixed piece of work, the best of five.
 
-    python -m benchmarks.spin
+python -m benchmarks.spin
 """
 
 import time

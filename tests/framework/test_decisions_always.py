@@ -97,7 +97,7 @@ PROFILES = {
 
 
 class World:
-    """A cache with one remembering cycle, and beside it the plain objects, from which everything can be worked out anew."""
+    """A cache with one remembering cycle, and beside it the plain objects, to work everything out anew."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile

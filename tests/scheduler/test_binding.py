@@ -207,6 +207,44 @@ async def test_a_pod_that_is_being_deleted_is_dropped() -> None:
     assert cluster.placements() == {}
 
 
+@in_virtual_time
+@pytest.mark.parametrize("fate", ["deleted", "recreated", "bound elsewhere", "being deleted"])
+async def test_what_became_of_a_pod_is_found_out_also_while_the_watches_are_silent(fate: str) -> None:
+    cluster = one_node_one_pod()
+    cluster.fail("bind", None, seconds=1)
+    async with running(cluster) as scheduler:
+        await until(lambda: cluster.asked("bind") == 1)
+        cluster.fail("watch", Unreachable("connection refused"), times=1000)
+        cluster.cut_watches()
+        match fate:
+            case "deleted":
+                cluster.remove(POD, WEB)
+            case "recreated":
+                cluster.remove(POD, WEB)
+                cluster.add(POD, pod("web"))
+            case "bound elsewhere":
+                cluster.place(WEB, "node-2")
+            case "being deleted":
+                cluster.change(POD, WEB, metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})
+        await until(lambda: scheduler.binder.is_idle)
+        assert scheduler.cache.pods == []
+        assert len(scheduler.queue) == 0
+        await asyncio.sleep(20)
+    assert cluster.asked("bind") == 1
+    assert cluster.events("FailedScheduling") == []
+
+
+@in_virtual_time
+async def test_what_is_asked_while_nobody_answers_is_asked_ever_more_rarely() -> None:
+    cluster = one_node_one_pod()
+    cluster.fail("bind", LOST, after=True)
+    cluster.fail("get", Unreachable("connection refused"), times=1000)
+    async with running(cluster):
+        await asyncio.sleep(100)
+        assert 50 <= cluster.asked("get", POD, WEB) <= 60
+        cluster._faults.clear()
+
+
 # ---- the API server is busy, broken or away
 
 
@@ -260,6 +298,7 @@ async def test_after_an_outage_everything_is_bound_once_and_soon() -> None:
         await asyncio.sleep(20)
         known = len(cluster.placements())
         assert known < 400
+        assert cluster.asked("bind") < known + 64 * 22
         cluster.is_up = True
         waited = await until(lambda: len(cluster.placements()) == 400)
         assert waited < 15
@@ -354,6 +393,82 @@ async def test_the_steps_come_in_order_and_a_bind_plugin_may_pass() -> None:
         await until(lambda: len(log) == 5)
     assert log == ["reserve", "permit", "pre_bind", "bind", "post_bind"]
     assert_bound_once(cluster)
+
+
+class Guard(Plugin):
+    """Stands at one extension point only and rejects the first time."""
+
+    name = "Guard"
+    reads = frozenset({"node"})
+
+    def __init__(self, point: str) -> None:
+        super().__init__()
+        self.asked = 0
+        setattr(self, point, self._judge)
+
+    async def _judge(self, cluster: Cluster, pod: PodInfo, node_name: str) -> Status | None:
+        self.asked += 1
+        await asyncio.sleep(1)
+        return unschedulable("not yet") if self.asked == 1 else None
+
+    async def unreserve(self, cluster: Cluster, pod: PodInfo, node_name: str) -> None:
+        pass
+
+
+@in_virtual_time
+@pytest.mark.parametrize("point", ["reserve", "permit", "pre_bind"])
+async def test_one_extension_point_is_enough_to_hold_a_binding(point: str) -> None:
+    cluster, guard = one_node_one_pod(), Guard(point)
+    profile = Profile(filter=(NodeResourcesFit(),), bind=(DefaultBinder(),), **{point: (guard,)})
+    async with running(cluster, [profile]) as scheduler:
+        await until(lambda: scheduler.queue.counts()["unschedulable"] == 1)
+        assert cluster.asked("bind") == 0
+        await asyncio.sleep(5)
+        cluster.change(NODE, "node-1", metadata={"labels": {"new": "label"}})
+        await until(lambda: guard.asked == 2)
+        cluster.change(NODE, "node-1", metadata={"labels": {"newer": "label"}})
+        await until(lambda: bool(cluster.placements()))
+    assert_bound_once(cluster)
+
+
+@in_virtual_time
+async def test_a_pod_that_permit_keeps_rejecting_is_not_woken_by_its_own_leaving() -> None:
+    cluster = FakeCluster()
+    cluster.add(NODE, node("node-1", cpu="1"))
+    cluster.add(POD, pod("never", cpu="1", priority=1))
+    cluster.add(POD, pod("other", cpu="1"))
+
+    class Never(Steps):
+        name = "Never"
+        reads = frozenset({"usage"})
+
+        async def permit(self, cluster: Cluster, pod: PodInfo, node_name: str) -> Status | None:
+            self.log.append(pod.key)
+            await asyncio.sleep(0.01)
+            return unschedulable("never") if pod.pod.name == "never" else None
+
+    log: list[str] = []
+    async with running(cluster, with_steps(Never(log))):
+        await until(lambda: "default/other" in cluster.placements())
+        await asyncio.sleep(100)
+    assert log.count("default/never") == 1
+
+
+@in_virtual_time
+async def test_once_permitted_only_an_error_brings_a_pod_back() -> None:
+    cluster, log = one_node_one_pod(), []
+
+    class Slow(Steps):
+        name = "Slow"
+
+        async def pre_bind(self, cluster: Cluster, pod: PodInfo, node_name: str) -> Status | None:
+            await asyncio.sleep(5)
+            return None
+
+    async with running(cluster, with_steps(Slow(log))) as scheduler:
+        await until(lambda: "permit" in log)
+        assert [queued.state for queued in scheduler.queue.pods()] == ["binding"]
+        await until(lambda: bool(cluster.placements()))
 
 
 @in_virtual_time

@@ -82,6 +82,18 @@ async def test_it_is_written_only_when_it_changes() -> None:
 
 
 @in_virtual_time
+@pytest.mark.parametrize(("type_", "status"), [("Ready", "False"), ("PodScheduled", "True")])
+async def test_another_condition_with_the_same_words_is_another(type_: str, status: str) -> None:
+    cluster = with_pod()
+    other = {"type": type_, "status": status, "reason": "Unschedulable", "message": TOO_BIG}
+    cluster.change(POD, WEB, status={"conditions": [other]})
+    async with writing(cluster) as conditions:
+        conditions.set(info(cluster), "Unschedulable", TOO_BIG)
+        await conditions.lane.drained(1)
+    assert cluster.condition(WEB)["status"] == "False"
+
+
+@in_virtual_time
 async def test_after_a_restart_what_is_written_already_is_not_written_again() -> None:
     cluster = with_pod()
     for _ in range(2):
@@ -212,3 +224,67 @@ async def test_a_patch_that_is_on_its_way_is_waited_for_before_a_binding() -> No
         await conditions.settle(info(cluster).uid)
         assert cluster.condition(WEB)["message"] == TOO_BIG
         await conditions.settle("unknown")
+
+
+@in_virtual_time
+async def test_a_patch_that_has_not_begun_is_called_off_before_a_binding() -> None:
+    cluster = with_pod()
+    for i in range(8):
+        cluster.add(POD, pod(f"slow-{i}"))
+    cluster.fail("patch status", None, seconds=2, times=8)
+    async with writing(cluster) as conditions:
+        for i in range(8):
+            slow = Cache().pod_info(decode(POD, f"default/slow-{i}", cluster.pod(f"default/slow-{i}")))
+            conditions.set(slow, "Unschedulable", TOO_BIG)
+        conditions.set(info(cluster), "Unschedulable", TOO_BIG)
+        await asyncio.sleep(1)
+        assert conditions.is_pending(info(cluster).uid)
+        await conditions.settle(info(cluster).uid)
+        await asyncio.sleep(10)
+    assert cluster.condition(WEB) == {}
+
+
+@in_virtual_time
+async def test_what_is_newer_is_not_overwritten_by_a_later_try_of_what_is_older() -> None:
+    cluster = with_pod()
+    cluster.fail("patch status", Unreachable("connection refused"))
+    async with writing(cluster) as conditions:
+        conditions.set(info(cluster), "Unschedulable", "old")
+        await asyncio.sleep(0.1)
+        conditions.set(info(cluster), "Unschedulable", "new")
+        await asyncio.sleep(100)
+        assert not conditions.is_pending(info(cluster).uid)
+    assert cluster.condition(WEB)["message"] == "new"
+    assert patches(cluster) == 2
+
+
+@in_virtual_time
+async def test_a_later_try_that_succeeds_is_the_end_of_it() -> None:
+    cluster = with_pod()
+    cluster.fail("patch status", Unreachable("connection refused"))
+    async with writing(cluster) as conditions:
+        before = info(cluster)
+        conditions.set(before, "Unschedulable", TOO_BIG)
+        await until(lambda: bool(cluster.condition(WEB)))
+        assert not conditions.is_pending(before.uid)
+        conditions.set(before, "Unschedulable", TOO_BIG)
+        await conditions.lane.drained(1)
+    assert patches(cluster) == 2
+
+
+@in_virtual_time
+async def test_a_pod_that_is_forgotten_is_not_written_and_not_remembered() -> None:
+    cluster = with_pod()
+    cluster.fail("patch status", Unreachable("connection refused"))
+    async with writing(cluster) as conditions:
+        before = info(cluster)
+        conditions.set(before, "Unschedulable", TOO_BIG)
+        await asyncio.sleep(0.1)
+        conditions.forget(before.uid)
+        await asyncio.sleep(100)
+        assert patches(cluster) == 1
+        for _ in range(2):
+            conditions.set(before, "Unschedulable", TOO_BIG)
+            await conditions.lane.drained(1)
+            conditions.forget(before.uid)
+    assert patches(cluster) == 3

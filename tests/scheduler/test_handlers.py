@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roost.cache.cache import USAGE, Cache, Change
-from roost.framework.cluster import Listing, WatchEvent
+from roost.framework.cluster import Listing, Malformed, WatchEvent
 from roost.framework.pod_info import PodInfo
 from roost.scheduler.handlers import Handlers
 from roost.scheduler.metrics import Metrics
@@ -139,7 +139,7 @@ def test_an_undone_binding_is_a_change_like_others() -> None:
     world = World()
     world.reject("waiting")
     notified = world.notified
-    world.handlers.take_notice(Change(USAGE, "node-1", slot(world, "node-1")))
+    world.handlers.take_notice(Change(USAGE, "node-1", slot(world, "node-1")), None)
     assert world.notified == notified + 1
     world.handlers.wake_pods()
     assert world.asked == [("default/waiting", [slot(world, "node-1")])]
@@ -177,3 +177,63 @@ def test_a_pod_of_another_uid_takes_the_place_of_one_that_was_assumed() -> None:
     assert queued.state == "gone"
     assert world.cache.node_of("default/web") is None
     assert world.queue.pop(9, 9)[0].info.uid == "2"
+
+
+def test_a_node_that_is_gone_takes_no_more_pods() -> None:
+    world = World()
+    world.see("DELETED", node("node-1"))
+    assert sorted(world.cache.node_names) == ["node-0", "node-2", "node-3"]
+
+
+def test_a_pod_that_has_ended_or_is_going_waits_no_more() -> None:
+    world = World()
+    world.see("ADDED", pod("a"), pod("b"), pod("c"))
+    world.see("MODIFIED", pod("a", status={"phase": "Failed"}))
+    world.see("MODIFIED", pod("b", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}))
+    assert [queued.key for queued in world.queue.pods()] == ["default/c"]
+
+
+def test_a_pod_that_has_ended_frees_its_room_and_one_that_is_going_does_not() -> None:
+    world = World()
+    for name in ("a", "b"):
+        world.placed(name, "node-1")
+    world.see("MODIFIED", pod("a", node_name="node-1", status={"phase": "Succeeded"}))
+    world.see("MODIFIED", pod("b", node_name="node-1", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}))
+    assert [info.key for info in world.cache.pods] == ["default/b"]
+
+
+def test_a_bound_pod_needs_its_condition_no_more() -> None:
+    world = World()
+    world.see("ADDED", pod("web", uid="1"))
+    world.see("MODIFIED", pod("web", uid="1", node_name="node-1"))
+    assert world.forgotten == ["1"]
+
+
+def test_what_a_list_lacks_is_gone_but_not_what_could_not_be_read() -> None:
+    world = World()
+    world.see("ADDED", pod("waits"), pod("stays"), pod("odd"))
+    for name in ("ran", "runs", "odd-ran"):
+        world.placed(name, "node-1")
+    listed = [pod("stays"), pod("runs", node_name="node-1", scheduler_name="other")]
+    unreadable = [Malformed("default/odd", "?"), Malformed("default/odd-ran", "?")]
+    world.handlers.replace_pods(Listing(listed, "9", unreadable))
+    assert sorted(queued.key for queued in world.queue.pods()) == ["default/odd", "default/stays"]
+    assert sorted(info.key for info in world.cache.pods) == ["default/odd-ran", "default/runs"]
+
+    world.handlers.replace_nodes(Listing([node("node-0")], "9", [Malformed("node-1", "?")]))
+    assert sorted(world.cache.node_names) == ["node-0", "node-1"]
+
+
+def test_an_assigned_pod_that_cannot_be_read_is_reported_and_no_longer_ours() -> None:
+    world = World()
+    world.see("ADDED", pod("web"))
+    world.see("MODIFIED", pod("web", node_name="node-1", cpu="some"))
+    assert world.handlers._metrics.malformed == {"pod": 1}
+    assert len(world.queue) == 0
+
+
+def test_problems_are_remembered_but_not_all_of_them() -> None:
+    world = World()
+    for i in range(10_100):
+        world.handlers.replace_pods(Listing([], "9", [Malformed(f"default/odd-{i}", "?")]))
+    assert len(world.handlers._problems) == 10_000

@@ -83,7 +83,9 @@ async def test_a_job_put_back_comes_first() -> None:
     lane.put_back("first")
     lane.start()
     await lane.drained(1)
-    assert done == ["first", "second"]
+    lane.put_back("third")
+    await lane.drained(1)
+    assert done == ["first", "second", "third"]
     await lane.stop()
 
 

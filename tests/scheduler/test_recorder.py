@@ -232,6 +232,8 @@ async def test_at_the_end_events_do_not_wait() -> None:
     cluster = FakeCluster()
     async with recording(cluster, is_binding=lambda: True) as recorder:
         recorder.scheduled(info(), "node-1")
+        await asyncio.sleep(0.1)
+        assert cluster.events("Scheduled") == []
         recorder.flush()
         assert await recorder.lane.drained(0.5)
     assert len(cluster.events("Scheduled")) == 1
@@ -320,6 +322,18 @@ async def test_events_that_fail_together_wait_as_long_as_one() -> None:
         for i in range(50):
             recorder.scheduled(info(f"pod-{i}"), "node-1")
         assert await until(lambda: len(cluster.events("Scheduled")) == 50) < 0.6
+
+
+@in_virtual_time
+async def test_the_pause_is_short_again_after_a_success_and_as_long_as_the_server_asks() -> None:
+    cluster = FakeCluster()
+    async with recording(cluster) as recorder:
+        waits = []
+        for error in (*[Unreachable("connection refused")] * 5, TooManyRequests("no", status=429, retry_after=7.0)):
+            cluster.fail("create", error)
+            recorder.scheduled(info(), "node-1")
+            waits.append(await until(lambda: recorder.lane.is_empty))
+    assert waits == pytest.approx([0.5] * 5 + [7], abs=0.02)
 
 
 @in_virtual_time

@@ -119,8 +119,9 @@ class RememberedScore(Remembered[Rated]):
     def _beyond(self, given: Any) -> str:
         if not self._has_range:
             return ""
-        lowest, highest = (given, given) if isinstance(given, int) else (given.min(initial=0), given.max(initial=0))
-        if lowest >= 0 and highest <= MAX_NODE_SCORE:
+        scores = np.atleast_1d(np.asarray(given, dtype=np.int64))
+        # Read as unsigned, a negative score is far above 100: one look finds both.
+        if int(scores.view(np.uint64).max(initial=0)) <= MAX_NODE_SCORE:
             return ""
-        wrong = lowest if lowest < 0 else highest
+        wrong = int(scores[scores.view(np.uint64) > MAX_NODE_SCORE][0])
         return f'a score of {wrong}, not 0 to 100; scale = "rank" has scores summed as they are'

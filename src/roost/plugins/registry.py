@@ -14,7 +14,10 @@ from roost.plugins.intree.not_yet_supported import NotYetSupported
 from roost.plugins.intree.priority_sort import PrioritySort
 from roost.plugins.intree.scheduling_gates import SchedulingGates
 from roost.plugins.intree.taint_toleration import TaintToleration
+from roost.plugins.policies.cheapest_node import CheapestNode
+from roost.plugins.policies.node_index import NodeIndex
 from roost.plugins.policies.random_node import RandomNode
+from roost.plugins.policies.spot_first import SpotFirst
 
 IN_TREE: dict[str, type[Plugin]] = {
     "SchedulingGates": SchedulingGates,
@@ -32,7 +35,10 @@ IN_TREE: dict[str, type[Plugin]] = {
 }
 
 POLICIES: dict[str, type[Plugin]] = {
+    "CheapestNode": CheapestNode,
+    "NodeIndex": NodeIndex,
     "RandomNode": lift(RandomNode),
+    "SpotFirst": SpotFirst,
 }
 
 REGISTRY: dict[str, type[Plugin]] = IN_TREE | POLICIES

@@ -26,6 +26,7 @@ from roost.scheduler.conditions import Conditions
 from roost.scheduler.effects import Rejected
 from roost.scheduler.lane import Lane
 from roost.scheduler.outcomes import Assignment, Outcomes
+from roost.scheduler.queued_pod import QueuedPod
 
 WORKERS = 64
 PAUSE = 1.0
@@ -44,7 +45,11 @@ class Lost(Exception):
 
 
 class Binder:
-    """Runs the binding cycles of assumed pods. `taken` is told how many pods still wait for a worker."""
+    """Runs the binding cycles of assumed pods.
+
+    `changed` is told when an undone decision gives room back, and of the pod that was rejected and gave it: to that pod
+    it is no news. `taken` is told how many pods still wait for a worker.
+    """
 
     def __init__(
         self,
@@ -54,7 +59,7 @@ class Binder:
         outcomes: Outcomes,
         *,
         clock: Callable[[], float],
-        changed: Callable[[Change], None],
+        changed: Callable[[Change, QueuedPod | None], None],
         taken: Callable[[int], None],
         workers: int = WORKERS,
     ) -> None:
@@ -104,7 +109,7 @@ class Binder:
 
     async def _bind(self, assignment: Assignment) -> None:
         if assignment.queued.state == "gone":
-            await self._undo(assignment)
+            await self._undo(assignment)  # whoever let go of the pod has seen to it that the cache did too
             return
         if self._conditions.is_pending(assignment.info.uid):
             await self._conditions.settle(assignment.info.uid)
@@ -116,19 +121,11 @@ class Binder:
         """Take a step; if it fails, undo the decision and report that."""
         try:
             await step
-        except Rejected as rejected:
-            await self._undo(assignment)
-            self._report_rejection(assignment, rejected.status)
-        except Lost as lost:
-            await self._undo(assignment)
-            self._outcomes.dropped(assignment.queued, str(lost))
-        except ApiError as error:
-            await self._undo(assignment)
-            self._report_error(assignment, error)
-        except Exception as error:
+        except (Rejected, Lost, ApiError) as failure:
+            await self._give_up(assignment, failure)
+        except Exception as failure:
             logger.exception("binding %s failed in a plugin", assignment.info.key)
-            await self._undo(assignment)
-            self._outcomes.failed(assignment.queued, f"{type(error).__name__}: {error}", self._seconds(assignment))
+            await self._give_up(assignment, failure)
         else:
             return True
         return False
@@ -170,11 +167,27 @@ class Binder:
 
     # ---- undoing
 
-    async def _undo(self, assignment: Assignment) -> None:
+    async def _undo(self, assignment: Assignment) -> Change | None:
         await assignment.effects.unreserve(assignment.info, assignment.node_name)
-        change = self._cache.forget(assignment.info)
+        return self._cache.forget(assignment.info)
+
+    async def _give_up(self, assignment: Assignment, failure: Exception) -> None:
+        change = await self._undo(assignment)
+        self._report(assignment, failure)
         if change is not None:
-            self._changed(change)
+            self._changed(change, assignment.queued if isinstance(failure, Rejected) else None)
+
+    def _report(self, assignment: Assignment, failure: Exception) -> None:
+        match failure:
+            case Rejected():
+                self._report_rejection(assignment, failure.status)
+            case Lost():
+                self._outcomes.dropped(assignment.queued, str(failure))
+            case ApiError():
+                self._report_error(assignment, failure)
+            case _:
+                message = f"{type(failure).__name__}: {failure}"
+                self._outcomes.failed(assignment.queued, message, self._seconds(assignment))
 
     def _seconds_to_hold(self, _: Assignment) -> float:
         return self._paused_until - self._clock()

@@ -15,6 +15,7 @@ from roost.framework.cluster import Listing, Malformed, WatchEvent
 from roost.scheduler.conditions import Conditions
 from roost.scheduler.metrics import Metrics
 from roost.scheduler.queue import SchedulingQueue
+from roost.scheduler.queued_pod import QueuedPod
 from roost.scheduler.recorder import Recorder
 from roost.scheduler.unschedulable import Fits
 
@@ -178,9 +179,12 @@ class Handlers:
 
     # ---- what changes bring about
 
-    def take_notice(self, change: Change) -> None:
-        """Take notice of a change that no watch has shown: a binding that was undone."""
-        self._note(change)
+    def take_notice(self, change: Change, rejected: QueuedPod | None) -> None:
+        """Take notice of a decision that was undone; the pod that was rejected is not helped by its own leaving."""
+        if rejected is None:
+            self._note(change)
+        else:
+            self._queue.wake([change], self._clock(), self._fits, besides=rejected)
         self._notify()
 
     def wake_pods(self) -> None:

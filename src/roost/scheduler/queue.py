@@ -239,7 +239,9 @@ class SchedulingQueue:
 
     # ---- changes of the cluster, and of time
 
-    def wake(self, changes: Sequence[Change], now: float, fits: Fits | None = None) -> int:
+    def wake(
+        self, changes: Sequence[Change], now: float, fits: Fits | None = None, *, besides: QueuedPod | None = None
+    ) -> int:
         """Bring back the pods that changes may help; return how many.
 
         These are pods of which a rejecting plugin reads what has changed. If all of its rejectors look at one node at a
@@ -248,7 +250,7 @@ class SchedulingQueue:
         if self._deciding:
             self._missed += changes
             self._fits = fits
-        helped = self._unschedulable.helped_by(changes, fits)
+        helped = [found for found in self._unschedulable.helped_by(changes, fits) if found[0] is not besides]
         for queued, change in helped:
             self._back_off(queued, now, event_of(change))
         return len(helped)

@@ -51,16 +51,16 @@ class Event(Struct):
     tries: int = 0
 
 
-class Series:
+class Series(Struct):
     """Failures of one pod in a row: the event that stands for the last reason, and how many failures it stands for."""
 
-    __slots__ = ("count", "events", "last", "name", "note", "patched", "told")
-
-    def __init__(self) -> None:
-        self.note = self.name = ""
-        self.count = self.events = 0
-        self.last = self.told = 0.0
-        self.patched = float("-inf")
+    note: str = ""
+    name: str = ""
+    count: int = 0
+    events: int = 0
+    last: float = 0.0
+    told: float = 0.0
+    patched: float = float("-inf")
 
 
 class Recorder:
