@@ -37,7 +37,8 @@ def main() -> None:
         print(json.dumps({"nodes": options.nodes, "pods": options.pods, "runs": runs, "medians": medians}, indent=1))
     else:
         print(
-            f"{options.nodes} nodes, {options.pods} pods, medians of {options.repeat}: {_sentence(medians, options.pods)}"
+            f"{options.nodes} nodes, {options.pods} pods, medians of {options.repeat}: "
+            + _sentence(medians, options.pods)
         )
 
 

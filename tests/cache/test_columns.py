@@ -198,7 +198,7 @@ def test_where_floats_could_round_otherwise_than_integers_the_view_says_so(bytes
     assert view.float_is_exact is exact
 
 
-def test_where_images_are_is_an_epoch_that_passes_when_a_node_comes_goes_or_changes_its_images() -> None:
+def test_nodes_that_come_or_go_and_images_that_change_are_epochs() -> None:
     """The share of nodes that have an image alters with each, and with it the score of all others."""
     view = with_nodes("a")
     passed = []
@@ -208,10 +208,12 @@ def test_where_images_are_is_an_epoch_that_passes_when_a_node_comes_goes_or_chan
         lambda: view.update_node(1, node("b", images={"app": 5, "web": 7}, cpu=8)),
         lambda: view.remove_node(0),
     ):
-        before = view.journal.epochs["images"]
+        before = view.journal.marks(("nodes", "images"))
         event()
-        passed.append(view.journal.epochs["images"] > before)
-    assert passed == [True, False, True, True]
+        now = view.journal.marks(("nodes", "images"))
+        passed.append(tuple(after > was for after, was in zip(now, before, strict=True)))
+    nodes, images = (True, False), (False, True)
+    assert passed == [nodes, (False, False), images, nodes]
 
 
 # ---- nodes that cannot be read

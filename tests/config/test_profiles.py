@@ -359,7 +359,7 @@ class TestPolicies:
     ) -> None:
         monkeypatch.setitem(REGISTRY, "Refusing", lift(Refusing))
         profile = policy_profile(["Refusing"])
-        assert names(profile.filter)[-1] == "Refusing"
+        assert names(profile.filter)[0] == "Refusing"
         assert weights(profile) == weights(default_profile())
 
     def test_a_policy_may_be_for_another_scheduler_name_and_tie(self) -> None:

@@ -89,7 +89,10 @@ PROFILES = {
         {
             "pluginConfig": [
                 {"name": "NodeResourcesFit", "args": {"scoringStrategy": {"type": "MostAllocated"}}},
-                {"name": "NodeResourcesBalancedAllocation", "args": {"resources": [{"name": "cpu"}, {"name": "example.com/gpu"}]}},
+                {
+                    "name": "NodeResourcesBalancedAllocation",
+                    "args": {"resources": [{"name": "cpu"}, {"name": "example.com/gpu"}]},
+                },
             ]
         }
     ),

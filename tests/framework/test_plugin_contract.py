@@ -15,7 +15,7 @@ POINTS: dict[str, type] = {
     "normalize": NormalizePlugin,
     "reserve": contract.ReservePlugin,
 }
-EPOCHS = {"images"}
+EPOCHS = {"images", "nodes"}
 """What a plugin may read beside nodes and usage; an epoch that the cache never moves would never wake anybody."""
 
 

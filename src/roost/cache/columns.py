@@ -124,7 +124,7 @@ class Columns:
         self._all_name_hash[slot] = name_hash(node.name)
         self._fill(slot, node, amounts)
         self._images.add(slot, node)
-        self.journal.bump("images")
+        self.journal.bump("nodes")
         self.journal.stamp("usage", slot)
         return slot
 
@@ -157,7 +157,7 @@ class Columns:
         self._free.append(slot)
         self.num_nodes -= 1
         self._ranks_stale = True
-        self.journal.bump("images")
+        self.journal.bump("nodes")
         self.journal.stamp("node", slot)
         self.journal.stamp("usage", slot)
 

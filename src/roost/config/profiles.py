@@ -114,6 +114,8 @@ def _policy_plugins(names: Sequence[str], own: Mapping[str, type[Plugin]]) -> Pl
         return tuple(PluginEntry(name=name, weight=1) for name in names if _implements(classes, point, name))
 
     sets = {"multi_point": PluginSet(enabled=tuple(PluginEntry(name=name, weight=1) for name in names))}
+    # A policy is asked before the default filters: what it has to say is more to the point than theirs.
+    sets["filter"] = PluginSet(enabled=implementing("filter"))
     for point, reason in (("queueSort", "queueSort"), ("preScore", "score"), ("score", "score")):
         if implementing(reason):
             sets[FIELD_OF[point]] = PluginSet(enabled=implementing(point), disabled=(PluginEntry(name=EVERY),))

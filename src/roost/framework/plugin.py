@@ -3,7 +3,7 @@
 A plugin implements the extension points it needs, in kube-scheduler's names, and says what can alter its answers:
 
     reads       of the nodes: "node" (spec, labels, taints, images, allocatable), "usage" (pods placed), or the name of
-                an epoch of the view such as "images"
+                an epoch, which changes all rows: "nodes" (one has come or gone), "images" (where images are)
     pod_reads   of the pod: some of `roost.framework.pod_info.PARTS`
     pre_reads   of the nodes, in `pre_filter` and `pre_score`, which see the whole view: as `reads` unless it says less
 

@@ -22,7 +22,7 @@ class ImageLocality(Plugin):
     """Score the bytes of the pod's images that a node would not have to pull."""
 
     name = "ImageLocality"
-    reads = frozenset({"node", "images"})
+    reads = frozenset({"node", "nodes", "images"})
     pod_reads = ("images",)
 
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:

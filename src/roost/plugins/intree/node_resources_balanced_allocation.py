@@ -52,21 +52,26 @@ class NodeResourcesBalancedAllocation(Plugin):
         counted = amounts(view, rows, self._resources, pod.requests.balanced_score, nonzero=False)
         if counted is None:
             return HALF + HALF // 2
-        score = balance(counted, counted.used + counted.added)
-        score -= balance(counted, counted.used)
+        used = counted.used.astype(np.float64)  # whole numbers below 2**53 stay what they are
+        score = balance(counted, used + counted.added)
+        score -= balance(counted, used)
         score += HALF
         score >>= 1  # the sum is not negative, so this is integer division
         score += HALF
         return score
 
 
-def balance(resources: Amounts, used: Int64) -> Int64:
-    """Return (1 - deviation) * 100, truncated; resources a node does not have are left out on it."""
-    fractions: Float64 = used / resources.divisor
-    np.minimum(fractions, 1.0, out=fractions)
+def balance(resources: Amounts, used: Float64) -> Int64:
+    """Return (1 - deviation) * 100, truncated; resources a node does not have are left out on it.
+
+    `used` is worked upon in place.
+    """
+    used /= resources.divisor
+    fractions = np.minimum(used, 1.0, out=used)
     if len(fractions) == 2 and resources.everywhere:
-        deviation: Float64 = np.abs(fractions[0] - fractions[1])
-        deviation /= 2
+        deviation: Float64 = fractions[0] - fractions[1]
+        np.abs(deviation, out=deviation)
+        deviation *= 0.5
     else:
         deviation = _deviation(fractions, resources.capacity != 0)
     np.subtract(1, deviation, out=deviation)
