@@ -42,6 +42,7 @@ demo: $(STAMP) ## show pods being scheduled, and why, on a cluster of its own
 
 bench: $(STAMP) ## measure the decision core and the embedded cluster
 	$(BIN)/python -m benchmarks.core $(ARGS)
+	$(BIN)/python -m benchmarks.apiserver
 
 lock: ## export requirements with hashes from pyproject.toml
 	@command -v uv >/dev/null || test -x $(BIN)/uv || { echo "make: uv is missing: pip install uv"; exit 1; }

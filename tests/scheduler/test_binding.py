@@ -311,8 +311,9 @@ async def test_after_an_outage_everything_is_bound_once_and_soon() -> None:
 async def test_a_slow_binding_holds_up_nobody() -> None:
     cluster = one_node_one_pod()
     cluster.fail("bind", None, seconds=30, concerns=lambda key: key == WEB)
-    async with running(cluster):
+    async with running(cluster) as scheduler:
         await until(lambda: cluster.asked("bind") == 1)
+        assert [queued.state for queued in scheduler.queue.pods()] == ["binding"]
         cluster.add(POD, pod("quick"))
         assert await until(lambda: "default/quick" in cluster.placements()) < 0.1
         await until(lambda: WEB in cluster.placements())

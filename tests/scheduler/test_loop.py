@@ -571,6 +571,18 @@ async def test_once_schedules_what_is_pending_and_says_what_came_of_it() -> None
 
 
 @in_virtual_time
+async def test_once_waits_until_everything_has_been_said() -> None:
+    cluster = with_nodes()
+    cluster.add(POD, pod("web"))
+    cluster.add(POD, pod("impossible", cpu=IMPOSSIBLE))
+    for verb in ("create", "patch status"):
+        cluster.fail(verb, None, seconds=3, times=9)
+    await make_scheduler(cluster).run_once()
+    assert len(cluster.events("Scheduled")) == len(cluster.events("FailedScheduling")) == 1
+    assert cluster.condition("default/impossible")["reason"] == "Unschedulable"
+
+
+@in_virtual_time
 async def test_once_with_nothing_to_do_ends_at_once() -> None:
     began = asyncio.get_running_loop().time()
     summary = await make_scheduler(with_nodes()).run_once()
