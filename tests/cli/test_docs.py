@@ -5,14 +5,13 @@ import re
 import sys
 from pathlib import Path
 from textwrap import dedent
-from typing import get_type_hints
 
 import pytest
 import yaml
 from msgspec.structs import fields
 
 import roost
-from roost.cli.run import run
+from roost.cli.main import app
 from roost.config.configuration import (
     ClientConnection,
     Configuration,
@@ -92,9 +91,10 @@ def test_the_pod_of_the_readme_names_roost() -> None:
     assert manifest["spec"]["schedulerName"] == "roost"
 
 
-def test_every_option_of_the_command_is_described() -> None:
-    hints = get_type_hints(run, include_extras=True)
-    declared = {f"--{name.replace('_', '-')}" for name in inspect.signature(run).parameters if name in hints}
+def test_every_option_of_every_command_is_described() -> None:
+    commands = [info.callback for info in app.registered_commands if info.callback is not None]
+    options = {name for command in commands for name in inspect.signature(command).parameters} - {"names"}
+    declared = {f"--{name.replace('_', '-')}" for name in options}
     assert {option for option in declared if f"`{option}" not in COMMAND_LINE} == set()
     assert set(re.findall(r"(?<=`)--[a-z-]+", COMMAND_LINE)) <= declared | {"--help", "--no-leader-elect"}
 
