@@ -17,12 +17,13 @@ from roost.framework.ask import ask
 from roost.framework.decision import Decision, fit_error
 from roost.framework.look_ahead import look_ahead
 from roost.framework.memory import LiveView
-from roost.framework.plugin import Context, OnlyNodes, Scores
+from roost.framework.plugin import Context, OnlyNodes
 from roost.framework.pod_info import PARTS, PodInfo, signature
 from roost.framework.profile import Profile
 from roost.framework.remember import RememberedFilter, RememberedScore
 from roost.framework.select import best_rows
-from roost.framework.stages import Filtered, Judgement, Part, Scored, named, node_scores
+from roost.framework.stages import Filtered, Judgement, Part, Scored, named, node_scores, sum_scores
+from roost.framework.static import Static
 from roost.framework.status import Code, Status
 
 TOP = 3
@@ -37,6 +38,9 @@ class Cycle:
         share = memory_limit // max(1, len(profile.filter) + len(profile.score))
         self.filters = [RememberedFilter(plugin, share) for plugin in profile.filter]
         self.scorers = [RememberedScore(scorer.plugin, scorer.weight, share) for scorer in profile.score]
+        self._static = Static(self.filters, self.scorers, limit=memory_limit // 4)
+        self._dynamic_filters = [plugin for plugin in self.filters if not plugin.is_static]
+        self._dynamic_scorers = [plugin for plugin in self.scorers if not plugin.is_static]
         self._can_look_ahead = profile.can_look_ahead
         self._signature_parts = parts_read(profile)
 
@@ -54,30 +58,40 @@ class Cycle:
         filtered = self._pre_filter(pod, view, ctx)
         if filtered.rejected is not None:
             return filtered
-        feasible, judged = filtered.feasible, []
-        for plugin in self.filters:
+        feasible = filtered.feasible
+        static = filtered.static = self._static.answers(ctx, pod, view, filtered)
+        if not static.all_ok:
+            feasible &= static.ok
+        judged = dict(static.judged)
+        for plugin in self._dynamic_filters:
             if plugin.name in filtered.skipped:
                 continue
             answer = plugin.answer(ctx, pod, view, feasible)
-            judged.append(Judgement(plugin.name, answer.ok, answer.codes, answer.statuses))
+            judged[plugin.name] = Judgement(plugin.name, answer.ok, answer.codes, answer.statuses)
             if not answer.all_ok:
                 feasible &= answer.ok
-        filtered.judged = judged
+        filtered.judged = [judged[plugin.name] for plugin in self.filters if plugin.name in judged]
         filtered.count = int(np.count_nonzero(feasible))
         return filtered
 
     def score_nodes(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Scored:
         """Ask every scorer about every node and add up; raises PluginError."""
-        skipped = self._pre_score(pod, view, ctx)
-        parts, stable = [], True
-        for plugin in self.scorers:
+        skipped, feasible = frozenset(self._pre_score(pod, view, ctx)), filtered.feasible
+        if filtered.static is None:
+            filtered.static = self._static.answers(ctx, pod, view, filtered)
+        static = self._static.scores(ctx, pod, view, filtered.static, feasible, skipped)
+        parts, stable = list(static.parts), static.stable
+        for plugin in self._dynamic_scorers:
             if plugin.name in skipped:
                 continue
-            rated = plugin.answer(ctx, pod, view, filtered.feasible)
-            weighted, constant = plugin.weighted(ctx, pod, rated, filtered.feasible)
+            rated = plugin.answer(ctx, pod, view, feasible)
+            weighted, constant = plugin.weighted(ctx, pod, rated, feasible)
             parts.append(Part(plugin.name, rated.raw, weighted, plugin))
             stable = stable and constant
-        return Scored(filtered.feasible, _sum([part.weighted for part in parts], view.size), parts, stable)
+        total = sum_scores([static.total, *(part.weighted for part in parts[len(static.parts) :])])
+        if isinstance(total, int):
+            total = np.full(view.size, total, dtype=np.int64)
+        return Scored(feasible, total, parts, stable)
 
     def select_node(self, pod: PodInfo, view: LiveView, ctx: Context, scored: Scored) -> list[int]:
         """Return the few best rows, best first, ties broken as the profile says."""
@@ -164,11 +178,14 @@ class Cycle:
         first = pods[position]
         if not self._can_look_ahead or first.host_ports:
             return 1
-        signature = self.signature(first)
         end = position + 1
-        while end < len(pods) and self.signature(pods[end]) == signature:
+        # Pods that ask for other amounts are not alike, whatever else they say: no need to look further.
+        while end < len(pods) and pods[end].requests is first.requests and self._looks_like(first, pods[end]):
             end += 1
         return end - position
+
+    def _looks_like(self, first: PodInfo, other: PodInfo) -> bool:
+        return self.signature(first) == self.signature(other)
 
 
 def parts_read(profile: Profile) -> tuple[str, ...]:
@@ -181,17 +198,6 @@ def parts_read(profile: Profile) -> tuple[str, ...]:
 def _accepts(plugin: Any, pod: PodInfo, view: LiveView, ctx: Context, rows: NDArray[np.intp]) -> bool:
     verdicts = ask(plugin, plugin.filter, ctx, pod, view, rows)
     return verdicts is None or verdicts.codes[0] == 0
-
-
-def _sum(scores: Sequence[Scores], size: int) -> NDArray[np.int64]:
-    columns = [column for column in scores if not isinstance(column, int)]
-    same_for_all = sum(number for number in scores if isinstance(number, int))
-    if not columns:
-        return np.full(size, same_for_all, dtype=np.int64)
-    total: NDArray[np.int64] = columns[0] + same_for_all
-    for column in columns[1:]:
-        total += column
-    return total
 
 
 def _unschedulable(pod: PodInfo, view: LiveView, filtered: Filtered) -> Decision:

@@ -70,9 +70,16 @@ class PodInfo:
 
 
 def signature(pod: PodInfo, parts: Sequence[str]) -> Hashable:
+    """Return one key for the requests and some parts of a pod together."""
+    return (pod.requests, key_of(pod, [part for part in parts if part != "requests"]))
+
+
+def key_of(pod: PodInfo, parts: Sequence[str]) -> Hashable:
     """Return one key for several parts of a pod together; cheaper than the keys of the parts."""
     plain = pod.pod
-    return (pod.requests, _encode([READ[part](plain) for part in parts if part != "requests"]))
+    if "requests" in parts:
+        return signature(pod, parts)
+    return _encode([READ[part](plain) for part in parts])
 
 
 def host_ports(pod: Pod) -> tuple[HostPort, ...]:

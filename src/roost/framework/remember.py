@@ -27,6 +27,7 @@ class Remembered(Generic[A]):
         self._kind: type[A] = kind
         self.reads = tuple(sorted(plugin.reads))
         self._pod_reads = tuple(plugin.pod_reads)
+        self.is_static: bool = plugin.remember and "usage" not in plugin.reads
 
     def answer(self, ctx: Context, pod: PodInfo, view: LiveView, considered: NDArray[np.bool_]) -> A:
         """Return the plugin's answer for all rows; one that may not be remembered is asked about those considered."""

@@ -1,6 +1,7 @@
 """What the stages of a cycle hand on: the verdicts of the filters, the scores of the scorers, as columns."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from msgspec import Struct, field
@@ -36,6 +37,7 @@ class Filtered(Struct):
     only: frozenset[str] | None = None
     narrowed_by: tuple[str, ...] = ()
     skipped: set[str] = field(default_factory=set)
+    static: Any = None
 
     def narrow(self, plugin: str, names: frozenset[str]) -> None:
         """Leave only nodes of these names."""
@@ -103,6 +105,14 @@ class Part(Struct, frozen=True):
     scorer: RememberedScore
 
 
+class StaticScores(Struct, frozen=True):
+    """What the scorers that read no usage contributed, and their sum."""
+
+    parts: Sequence[Part]
+    total: Scores
+    stable: bool
+
+
 class Scored(Struct):
     """The total of every row (meaningful where it fits), and what each scorer contributed."""
 
@@ -122,6 +132,15 @@ class Scored(Struct):
             raw={part.name: _at(part.raw, row) for part in self.parts},
             weighted={part.name: _at(part.weighted, row) for part in self.parts},
         )
+
+
+def sum_scores(scores: Sequence[Scores]) -> Scores:
+    """Add up columns and numbers; a number if there are no columns."""
+    total: Scores = sum(number for number in scores if isinstance(number, int))
+    for column in scores:
+        if not isinstance(column, int):
+            total = column + total
+    return total
 
 
 def named(view: View, names: frozenset[str]) -> Bool:
