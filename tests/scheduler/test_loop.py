@@ -71,6 +71,31 @@ async def test_a_thousand_pods_fill_a_hundred_nodes_exactly() -> None:
 
 
 @in_virtual_time
+async def test_events_follow_the_bindings_at_once() -> None:
+    cluster = with_nodes(10)
+    cluster.latency = 0.05
+    for i in range(300):
+        cluster.add(POD, pod(f"pod-{i}", cpu="10m"))
+    async with running(cluster):
+        await until(lambda: len(cluster.placements()) >= 200)
+        assert cluster.events("Scheduled") == []
+        await until(lambda: len(cluster.placements()) == 300)
+        assert await until(lambda: len(cluster.events("Scheduled")) == 300) < 300 / 16 * 0.05 + 0.1
+
+
+@in_virtual_time
+async def test_bindings_keep_the_decisions_going_also_while_the_watches_are_silent() -> None:
+    cluster = with_nodes(10)
+    cluster.latency = 0.05
+    for i in range(1000):
+        cluster.add(POD, pod(f"pod-{i}", cpu="10m"))
+    async with running(cluster):
+        cluster.fail("watch", Unreachable("connection refused"), times=1000)
+        cluster.cut_watches()
+        assert await until(lambda: len(cluster.placements()) == 1000) < 1000 / 64 * 0.05 + 0.3
+
+
+@in_virtual_time
 async def test_an_impossible_pod_is_told_why_once_and_does_not_hold_up_the_others() -> None:
     cluster = with_nodes(3)
     cluster.add(POD, pod("impossible", cpu=IMPOSSIBLE, priority=9))
@@ -208,6 +233,22 @@ async def test_changes_that_do_not_help_cost_no_attempt() -> None:
             await asyncio.sleep(0.5)
         assert scheduler.metrics.total("unschedulable") == 1
     assert len(cluster.events("FailedScheduling")) == 1
+
+
+@in_virtual_time
+async def test_pods_that_look_alike_are_asked_about_once_for_a_change() -> None:
+    cluster = with_nodes(2, cpu="1")
+    for i in range(40):
+        cluster.add(POD, pod(f"pod-{i}", cpu="2"))
+    cluster.add(POD, pod("other", cpu="3"))
+    async with running(cluster) as scheduler:
+        await until(lambda: scheduler.queue.counts()["unschedulable"] == 41)
+        cycle = scheduler.cycles["roost"]
+        asked, fits = [], cycle.fits
+        cycle.fits = lambda info, *rest: asked.append(info.key) or fits(info, *rest)  # type: ignore[method-assign]
+        cluster.change(NODE, "node-0", metadata={"labels": {"new": "label"}})
+        await asyncio.sleep(1)
+        assert len(asked) == 2
 
 
 @in_virtual_time
@@ -435,25 +476,28 @@ def _interrupted(happens: Callable[[], object]) -> Profile:
 
 
 @in_virtual_time
-async def test_a_fault_in_deciding_costs_one_pod_a_retry(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fault_in_deciding_costs_the_pod_to_blame_a_retry_and_the_others_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     cluster = with_nodes()
-    for i in range(5):
-        cluster.add(POD, pod(f"pod-{i}", cpu=f"{i + 1}m"))
-    async with running(cluster, [default_profile()]) as scheduler:
-        await until(lambda: len(cluster.placements()) == 5)
-        assume, faults = scheduler.cache.assume, ["default/more-1"]
+    async with running(cluster) as scheduler:
+        assume, to_blame = scheduler.cache.assume, {"default/pod-1"}
 
         def faulty(info: PodInfo, node_name: str) -> None:
-            if info.key in faults:
-                faults.remove(info.key)
+            if info.key in to_blame:
                 raise KeyError("a bug")
             assume(info, node_name)
 
         scheduler.cache.assume = faulty  # type: ignore[method-assign]
-        for i in range(3):
-            cluster.add(POD, pod(f"more-{i}"))
-        await until(lambda: len(cluster.placements()) == 8)
+        for i in range(4):
+            cluster.add(POD, pod(f"pod-{i}"))
+        await until(lambda: len(cluster.placements()) == 3)
+        await asyncio.sleep(5)
+        assert 2 <= scheduler.metrics.total("error") <= 4
+        to_blame.clear()
+        await until(lambda: len(cluster.placements()) == 4)
     assert set(cluster.bindings.values()) == {1}
+    assert {event["regarding"]["name"] for event in cluster.events("FailedScheduling")} == {"pod-1"}
     assert "deciding failed" in caplog.text
 
 
