@@ -57,6 +57,8 @@ def _about_server(api: Api, request: Request) -> Response | None:
             return _found(discovery.resource_list(resources, "", version))
         case ["", "apis", group, version]:
             return _found(discovery.resource_list(resources, group, version))
+        case ["", "openapi", "v2"] if openapi.OLD_TYPE in request.accept:
+            return Response(HTTPStatus.OK, b"", openapi.OLD_ANSWER_TYPE)
         case ["", "openapi", "v3"]:
             return as_json(openapi.index(resources))
         case ["", "openapi", "v3", *root]:

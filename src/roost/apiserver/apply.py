@@ -99,7 +99,7 @@ def _applied(live: Object, body: Object, manager: _Manager, paths: Paths, force:
     before = Paths(path for one in entries if manager.owns(one) for path in read_tree(one["fieldsV1"]))
     others = {path for one in entries if not manager.owns(one) for path in read_tree(one.get("fieldsV1") or {})}
     merged: Object = _merge(live, body, ("", ""))
-    for path in sorted(before - paths - others, key=len, reverse=True):
+    for path in sorted(before - paths - others, key=len):
         _remove(merged, path)
     if before != paths:
         entries = [*(one for one in entries if not manager.owns(one)), manager.entry(paths)]

@@ -106,7 +106,8 @@ def _add(root: Any, path: list[str], value: Any) -> Any:
     if isinstance(holder, dict):
         holder[path[-1]] = value
     else:
-        holder.insert(_index(holder, path, len(holder)), value)
+        at = _index(holder, path)
+        holder.insert(at, value)
     return root
 
 
@@ -118,15 +119,16 @@ def _remove(root: Any, path: list[str]) -> Any:
     if isinstance(holder, dict):
         del holder[path[-1]]
     else:
-        del holder[_index(holder, path, len(holder) - 1)]
+        del holder[_index(holder, path)]
     return root
 
 
-def _index(holder: Any, path: list[str], last: int) -> int:
+def _index(holder: Any, path: list[str]) -> int:
+    """Return a place in a list; the one after the last is one, too."""
     part = path[-1]
     if isinstance(holder, list) and part == "-":
         return len(holder)
-    if not isinstance(holder, list) or not part.isdigit() or int(part) > last:
+    if not isinstance(holder, list) or not part.isdigit() or int(part) > len(holder):
         raise _impossible(f"the path {_spelled(path)} is not there: invalid index referenced")
     return int(part)
 

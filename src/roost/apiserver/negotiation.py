@@ -17,7 +17,7 @@ _SHAPES = {TABLE: TABLE, PARTIAL: PARTIAL, f"{PARTIAL}List": PARTIAL}
 _SPEAKS_JSON = (
     "the embedded cluster speaks JSON, not protobuf: for kube-scheduler set `contentType: application/json` under "
     "clientConnection in its configuration; with kubectl, write the object and `kubectl apply -f` it "
-    "(such as `kubectl create deployment … --dry-run=client -o yaml | kubectl apply -f -`)"
+    "(such as `kubectl create … --dry-run=client -o yaml | kubectl apply -f -`)"
 )
 
 

@@ -11,6 +11,13 @@ import msgspec
 from roost.apiserver.resources import Resource
 from roost.apiserver.stored import Object
 
+OLD_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+OLD_ANSWER_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""How kubectl asks for OpenAPI v2, and what it is answered: no bytes, which is a document about nothing.
+
+It asks when v3 does not know a kind; told that nothing is known, it goes on and says what is wrong with the kind.
+"""
+
 _PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "force")
 
 

@@ -107,14 +107,15 @@ class RememberedScore(Remembered[Rated]):
         return rated.normalized[1:]
 
     def _normalized(self, ctx: Context, pod: PodInfo, raw: Scores, feasible: Bool) -> tuple[Scores, bool]:
-        of_feasible = np.array([raw], dtype=np.int64) if isinstance(raw, int) else raw[feasible]
-        if not len(of_feasible):
+        rows = np.flatnonzero(feasible)
+        if not len(rows):
             return 0, True
+        of_feasible = np.array([raw], dtype=np.int64) if isinstance(raw, int) else raw[rows]
         normal = ask(self.plugin, self._normalize, ctx, pod, of_feasible) * self.weight
         if (of_feasible == of_feasible[0]).all():
             return int(normal[0]), True
         spread = np.zeros(len(feasible), dtype=np.int64)
-        spread[feasible] = normal
+        spread[rows] = normal
         return spread, False
 
     def _beyond(self, given: Any) -> str:

@@ -53,4 +53,12 @@ def _per_row(view: View, rows: Rows, measure: Callable[[Sequence[Taint]], int]) 
 
 
 def _count(taints: Sequence[Taint], tolerations: Sequence[Toleration], effects: Sequence[str]) -> int:
-    return sum(taint.effect in effects and not any(t.tolerates(taint) for t in tolerations) for taint in taints)
+    count = 0
+    for taint in taints:
+        if taint.effect in effects:
+            for toleration in tolerations:
+                if toleration.tolerates(taint):
+                    break
+            else:
+                count += 1
+    return count
