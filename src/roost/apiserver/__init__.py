@@ -8,4 +8,10 @@ bindings, evictions, scale         subresources that are more than a part of an 
 in_process                         the `Cluster` that schedulers act on, without a socket
 standins                           kubelet and controllers, as far as a demo needs them
 nodes                              nodes for a demo
+patch, json_patches, fields, apply the ways to change a part of an object; server-side apply and who owns what
+discovery, openapi, reviews        what is served, and who may ask (everybody)
+table, table_columns, pod_row, ages    what `kubectl get` shows
+requests, negotiation, queries, catalogue, status, render    requests and answers as values
+verbs, subresources, patching, answers    one request, one answer: plain functions
+watching, asgi, server, kubeconfig the rooms with I/O: streams, the application, the listening server
 """

@@ -7,7 +7,7 @@ k pods more, is worked out in a what-if view. The decisions are exactly those of
 
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from msgspec.structs import replace
@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from roost.errors import PluginError
 from roost.framework.ask import ask
 from roost.framework.decision import Decision, NodeScore
+from roost.framework.memory import LiveView
 from roost.framework.plugin import Context
 from roost.framework.pod_info import PodInfo
+from roost.framework.remember import RememberedFilter
 from roost.framework.stages import Filtered, Scored
 from roost.framework.view import ALL, WhatIf
-
-if TYPE_CHECKING:
-    from roost.framework.cycle import Cycle
-    from roost.framework.memory import LiveView
 
 MOST = 512
 """How many pods are decided from one evaluation."""
@@ -37,7 +35,25 @@ Entry = tuple[int, int, int, int, NodeScore]
 """A candidate in the heap: negated total, rank, number, such pods it has got, and its name with the total."""
 
 
-def look_ahead(cycle: "Cycle", pods: Sequence[PodInfo], view: "LiveView", ctx: Context) -> Iterator[Decision]:
+class Stages(Protocol):
+    """The stages of a cycle, for one pod as the cluster is."""
+
+    filters: list[RememberedFilter]
+
+    def filter_nodes(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
+        """Ask every filter about every node."""
+        ...
+
+    def score_nodes(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Scored:
+        """Ask every scorer about every node and add up."""
+        ...
+
+    def decide(self, pod: PodInfo, view: LiveView, ctx: Context) -> Decision:
+        """Decide for one pod."""
+        ...
+
+
+def look_ahead(cycle: Stages, pods: Sequence[PodInfo], view: LiveView, ctx: Context) -> Iterator[Decision]:
     """Decide for the first of identical pods; ends early when the cluster changed otherwise than by what it decided."""
     first = pods[0]
     try:
@@ -53,7 +69,7 @@ def look_ahead(cycle: "Cycle", pods: Sequence[PodInfo], view: "LiveView", ctx: C
     yield from ladder.decisions(pods[:MOST])
 
 
-def _same_for_all(decision: Decision, pods: Sequence[PodInfo], view: "LiveView") -> Iterator[Decision]:
+def _same_for_all(decision: Decision, pods: Sequence[PodInfo], view: LiveView) -> Iterator[Decision]:
     version = view.journal.version
     for pod in pods:
         if view.journal.version != version:
@@ -66,9 +82,9 @@ class Ladder:
 
     def __init__(
         self,
-        cycle: "Cycle",
+        cycle: Stages,
         pod: PodInfo,
-        view: "LiveView",
+        view: LiveView,
         ctx: Context,
         filtered: Filtered,
         scored: Scored,
