@@ -6,17 +6,17 @@ from typing import Annotated
 import typer
 
 HELP = """
-Run an embedded Kubernetes API with nodes, on this machine and with nothing installed.
+Run an embedded Kubernetes API with nodes.
 
-Pods that are bound become Running, Deployments make pods, kubectl works. It is for trying and for tests: everything is
-in memory, and no container ever runs.
+On this machine, with nothing installed: bound pods become Running, Deployments make pods, kubectl works. It is for trying
+and for tests: everything is in memory, and no container ever runs.
 
 Examples:
 
 \b
   roost cluster                                  ten nodes in three zones
   roost cluster --nodes 100 --zones 3 --spot 0.5
-  KUBECONFIG=$(cat path) kubectl get nodes       with the path that is printed
+  kubectl --kubeconfig PATH get nodes            with the path that is printed
   roost run --kubeconfig PATH                    a scheduler for it, in another terminal
 """
 

@@ -1,23 +1,15 @@
 """`roost demo`: a cluster, a Deployment and a scheduler in one process, and why every pod went where it did."""
 
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    pass
-
-MANIFEST = Path(__file__).parent / "manifests" / "demo.yaml"
-SECONDS = 12.0
-PAUSE = 0.1
-
 HELP = """
-Show pods being scheduled, with the reason for each, on an embedded cluster.
+Show pods being scheduled, and why.
 
-Six nodes in three zones, some of them spot; a Deployment whose pods find their nodes, and one whose pod fits nowhere.
-Ends by itself within seconds.
+On an embedded cluster: six nodes in three zones, some of them spot; a Deployment whose pods find their nodes, and one
+whose pod fits nowhere. Ends by itself within seconds.
 
 Examples:
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 HELP = """
-List the plugins: what each does, where it takes part, its arguments and their defaults.
+List the plugins with their arguments.
 
 Examples:
 
