@@ -8,8 +8,8 @@ import typer
 HELP = """
 Run an embedded Kubernetes API with nodes.
 
-On this machine, with nothing installed: bound pods become Running, Deployments make pods, kubectl works. It is for trying
-and for tests: everything is in memory, and no container ever runs.
+On this machine, with nothing installed: bound pods become Running, Deployments make pods, kubectl works. It is for
+trying and for tests: everything is in memory, and no container ever runs.
 
 Examples:
 
