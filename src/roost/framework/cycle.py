@@ -35,10 +35,11 @@ class Cycle:
 
     def __init__(self, profile: Profile, *, memory_limit: int = 64 << 20) -> None:
         self.profile = profile
-        share = memory_limit // max(1, len(profile.filter) + len(profile.score))
+        for_static = memory_limit // 4
+        share = (memory_limit - for_static) // max(1, len(profile.filter) + len(profile.score))
         self.filters = [RememberedFilter(plugin, share) for plugin in profile.filter]
         self.scorers = [RememberedScore(scorer.plugin, scorer.weight, share) for scorer in profile.score]
-        self._static = Static(self.filters, self.scorers, limit=memory_limit // 4)
+        self.static = Static(self.filters, self.scorers, limit=for_static)
         self._dynamic_filters = [plugin for plugin in self.filters if not plugin.is_static]
         self._dynamic_scorers = [plugin for plugin in self.scorers if not plugin.is_static]
         self._can_look_ahead = profile.can_look_ahead
@@ -59,7 +60,7 @@ class Cycle:
         if filtered.rejected is not None:
             return filtered
         feasible = filtered.feasible
-        static = filtered.static = self._static.answers(ctx, pod, view, filtered)
+        static = filtered.static = self.static.answers(ctx, pod, view, filtered)
         if not static.all_ok:
             feasible &= static.ok
         judged = dict(static.judged)
@@ -78,8 +79,8 @@ class Cycle:
         """Ask every scorer about every node and add up; raises PluginError."""
         skipped, feasible = frozenset(self._pre_score(pod, view, ctx)), filtered.feasible
         if filtered.static is None:
-            filtered.static = self._static.answers(ctx, pod, view, filtered)
-        static = self._static.scores(ctx, pod, view, filtered.static, feasible, skipped)
+            filtered.static = self.static.answers(ctx, pod, view, filtered)
+        static = self.static.scores(ctx, pod, view, filtered.static, feasible, skipped)
         parts, stable = list(static.parts), static.stable
         for plugin in self._dynamic_scorers:
             if plugin.name in skipped:

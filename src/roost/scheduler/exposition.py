@@ -148,6 +148,8 @@ class Exposition:
 
 def _memory_use(scheduler: "Scheduler") -> Iterator[tuple[list[str], int]]:
     for name, cycle in scheduler.cycles.items():
+        yield [name, "", "those that read no usage", "hit"], cycle.static.memory.hits
+        yield [name, "", "those that read no usage", "miss"], cycle.static.memory.misses
         for point, remembered in [("Filter", f) for f in cycle.filters] + [("Score", s) for s in cycle.scorers]:
             yield [name, point, remembered.name, "hit"], remembered.memory.hits
             yield [name, point, remembered.name, "miss"], remembered.memory.misses
