@@ -25,7 +25,7 @@ test: $(STAMP) ## run the tests (no network, no cluster; a few minutes at most)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 e2e: $(STAMP) ## run the tests on a real kube-apiserver and etcd (built once with Go, about 5 minutes)
-	$(BIN)/python -m pytest e2e -rs $(ARGS)
+	$(BIN)/python -m pytest e2e tests/apiserver/test_kube_scheduler.py -rs $(ARGS)
 
 lint: $(STAMP) ## check format, style, types and the laws of the architecture
 	$(BIN)/ruff format --check .
