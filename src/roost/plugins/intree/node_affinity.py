@@ -73,7 +73,7 @@ class NodeAffinity(Plugin):
             codes[~(_selected(view, selector) & _any_term(view, required))[rows]] = 1
         if self._enforced is not None:
             codes[~_any_term(view, self._enforced)[rows]] = 2
-        return Verdicts(codes, (SUCCESS, NO_MATCH, NOT_ENFORCED))
+        return Verdicts(codes, (SUCCESS, NO_MATCH, NOT_ENFORCED)) if codes.any() else None
 
     def pre_score(self, ctx: Context, pod: PodInfo, view: View) -> Status | None:
         """Skip pods without preferences."""

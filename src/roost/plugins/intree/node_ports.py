@@ -28,7 +28,7 @@ class NodePorts(Plugin):
         taken = np.zeros(view.size, dtype=np.bool_)
         for wanted in pod.host_ports:
             taken |= _taken(view, wanted)
-        return Verdicts.rejecting(taken[rows], IN_USE)
+        return Verdicts.rejecting(taken[rows], IN_USE) if taken.any() else None
 
 
 def _taken(view: View, wanted: HostPort) -> Bool:
