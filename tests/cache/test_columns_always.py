@@ -93,10 +93,14 @@ class Events(RuleBasedStateMachine):
 
     @rule(names=st.sets(NODE_NAMES))
     def relist(self, names: set[str]) -> None:
+        for gone in self.nodes.keys() - names:
+            self.cache.remove_node(gone)
         self.nodes = {name: known for name, known in self.nodes.items() if name in names}
-        self.cache.replace_nodes(self.nodes.values())
-        bound = [known for key, known in self.pods.items() if key not in self.assumed]
-        self.cache.replace_pods(bound)
+        for known in [*self.nodes.values()]:
+            assert self.cache.set_node(known) is None
+        for key, bound in self.pods.items():
+            if key not in self.assumed:
+                assert self.cache.set_pod(bound) is None
 
     @invariant()
     def every_node_has_a_slot_of_its_own(self) -> None:

@@ -39,6 +39,27 @@ class ObjectMeta(Value):
     deletion_timestamp: str | None = None
 
 
+class KubernetesObject(Value):
+    """What every object has, with short ways to it."""
+
+    metadata: ObjectMeta = ObjectMeta()
+
+    @property
+    def name(self) -> str:
+        """The name, unique within a namespace, or in the cluster for what has none."""
+        return self.metadata.name
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels; empty if there are none."""
+        return self.metadata.labels or {}
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The annotations; empty if there are none."""
+        return self.metadata.annotations or {}
+
+
 class Resources(Value):
     """Requests and limits of a container or a pod; quantities as they are spelled."""
 

@@ -1,6 +1,6 @@
 """Nodes, as far as scheduling reads them."""
 
-from roost.api.meta import ObjectMeta, QuantityText, Value
+from roost.api.meta import KubernetesObject, QuantityText, Value
 from roost.api.taints import Taint
 
 
@@ -27,27 +27,11 @@ class NodeStatus(Value):
     declared_features: tuple[str, ...] | None = None
 
 
-class Node(Value):
+class Node(KubernetesObject):
     """A node."""
 
-    metadata: ObjectMeta = ObjectMeta()
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
-
-    @property
-    def name(self) -> str:
-        """The name, unique in the cluster."""
-        return self.metadata.name
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels; empty if there are none."""
-        return self.metadata.labels or {}
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """The annotations; empty if there are none."""
-        return self.metadata.annotations or {}
 
     @property
     def taints(self) -> tuple[Taint, ...]:

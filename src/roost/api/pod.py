@@ -2,7 +2,7 @@
 
 from msgspec import field
 
-from roost.api.meta import Condition, ObjectMeta, QuantityText, Resources, Value
+from roost.api.meta import Condition, KubernetesObject, QuantityText, Resources, Value
 from roost.api.selectors import Affinity, TopologySpreadConstraint
 from roost.api.taints import Toleration
 
@@ -104,17 +104,11 @@ class PodStatus(Value):
     start_time: str | None = None
 
 
-class Pod(Value):
+class Pod(KubernetesObject):
     """A pod."""
 
-    metadata: ObjectMeta = ObjectMeta()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
-
-    @property
-    def name(self) -> str:
-        """The name within its namespace."""
-        return self.metadata.name
 
     @property
     def namespace(self) -> str:
@@ -125,16 +119,6 @@ class Pod(Value):
     def key(self) -> str:
         """`namespace/name`, unique among pods that exist at one time."""
         return f"{self.metadata.namespace}/{self.metadata.name}"
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels; empty if there are none."""
-        return self.metadata.labels or {}
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """The annotations; empty if there are none."""
-        return self.metadata.annotations or {}
 
     @property
     def is_terminal(self) -> bool:

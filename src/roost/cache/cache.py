@@ -10,7 +10,7 @@ An assumed pod never expires by itself: only a confirmed failure forgets it. Pod
 any more) are kept and count as soon as the node appears.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable
 
 from msgspec import Struct
 
@@ -108,13 +108,6 @@ class Cache:
         self.view.remove_node(slot)
         return Change(NODE_AND_USAGE, name, -1)
 
-    def replace_nodes(self, nodes: Iterable[Node]) -> list[Change]:
-        """Take over a full list: what is not in it is gone."""
-        listed = {node.name: node for node in nodes}
-        changes = [self.remove_node(name) for name in self.node_names if name not in listed]
-        changes += [self.set_node(node) for node in listed.values()]
-        return [change for change in changes if change is not None]
-
     # ---- pods
 
     @property
@@ -166,14 +159,6 @@ class Cache:
         if placed is None or placed.info.uid != pod.metadata.uid:
             return None
         return self._drop(pod.key, placed)
-
-    def replace_pods(self, pods: Sequence[Pod]) -> list[Change]:
-        """Take over a full list of the pods on nodes: what is not in it is gone, except what is only assumed."""
-        listed = {pod.key for pod in pods}
-        gone = [key for key, placed in self._pods.items() if not placed.assumed and key not in listed]
-        changes: list[Change | None] = [self._drop(key, self._pods[key]) for key in gone]
-        changes += [self.set_pod(pod) for pod in pods]
-        return [change for change in changes if change is not None]
 
     def _put(self, info: PodInfo, node_name: str, *, assumed: bool) -> Change:
         placed = _Placed(info, node_name, assumed)
