@@ -11,7 +11,8 @@ from tests.scheduler.live import running, until
 from tests.scheduler.virtual_time import in_virtual_time
 
 from roost.scheduler.exposition import Exposition
-from roost.scheduler.metrics import ATTEMPT_SECONDS, SLI_SECONDS, Histogram, Metrics
+from roost.scheduler.metrics import ATTEMPT_SECONDS, SLI_SECONDS, Metrics
+from roost.telemetry.histogram import Histogram
 from roost.testing.builders import node, pod
 
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
@@ -90,6 +91,6 @@ def parse(text: bytes) -> Samples:
 
 
 def test_the_prometheus_library_is_not_imported_at_the_start() -> None:
-    program = "import sys, roost.scheduler.loop, roost.scheduler.health; print('prometheus_client' in sys.modules)"
+    program = "import sys, roost.scheduler.loop, roost.telemetry.health; print('prometheus_client' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "False"

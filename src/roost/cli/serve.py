@@ -23,10 +23,10 @@ from roost.config.configuration import LeaderElection
 from roost.framework.cluster import Cluster
 from roost.framework.cycle import Cycle
 from roost.scheduler.exposition import Exposition
-from roost.scheduler.health import HealthServer
 from roost.scheduler.leader import LeaderElector, run_as_leader
 from roost.scheduler.loop import Scheduler, Summary
 from roost.scheduler.queue import SchedulingQueue
+from roost.telemetry.health import HealthServer
 
 SYNC_SECONDS = 60.0
 

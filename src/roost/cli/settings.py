@@ -11,7 +11,7 @@ from roost.config.load import load_configuration
 from roost.config.profiles import build_profiles, policy_profile
 from roost.errors import ConfigError
 from roost.framework.profile import Profile, Tie
-from roost.scheduler.health import parse_address
+from roost.telemetry.health import parse_address
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -4,18 +4,16 @@ Names, labels and buckets are kube-scheduler's, so that its dashboards and alert
 named `roost_…`. The Prometheus library is imported at the first scrape: starting up does not wait for it.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from roost.scheduler.metrics import Histogram
+from roost.telemetry.families import counter, gauge, histogram
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
-    from prometheus_client.core import HistogramMetricFamily, Metric
+    from prometheus_client.core import Metric
 
     from roost.scheduler.loop import Scheduler
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Exposition:
@@ -45,39 +43,39 @@ class Exposition:
     def _attempts(self) -> "Iterator[Metric]":
         metrics = self._scheduler.metrics
         attempts = [([result, profile], histogram) for (result, profile), histogram in metrics.attempts.items()]
-        yield _counter(
+        yield counter(
             "scheduler_schedule_attempts",
             "Number of attempts to schedule pods, by the result. 'unschedulable' means a pod could not be scheduled, "
             "while 'error' means an internal scheduler problem.",
             ["result", "profile"],
             [(labels, histogram.count) for labels, histogram in attempts],
         )
-        yield _histogram(
+        yield histogram(
             "scheduler_scheduling_attempt_duration_seconds",
             "Scheduling attempt latency in seconds (scheduling algorithm + binding)",
             ["result", "profile"],
             attempts,
         )
-        yield _histogram(
+        yield histogram(
             "scheduler_scheduling_algorithm_duration_seconds",
             "Scheduling algorithm latency in seconds",
             [],
             [([], metrics.algorithm)],
         )
-        yield _histogram(
+        yield histogram(
             "scheduler_pod_scheduling_sli_duration_seconds",
             "E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue and might "
             "involve multiple scheduling attempts.",
             ["attempts"],
             [([attempts_], histogram) for attempts_, histogram in metrics.sli.items()],
         )
-        yield _histogram(
+        yield histogram(
             "scheduler_pod_scheduling_attempts",
             "Number of attempts to successfully schedule a pod.",
             [],
             [([], metrics.attempts_per_pod)],
         )
-        yield _counter(
+        yield counter(
             "scheduler_pod_scheduled_after_flush",
             "Number of pods that were successfully scheduled after being flushed from unschedulablePods due to "
             "timeout.",
@@ -87,19 +85,19 @@ class Exposition:
 
     def _queue(self) -> "Iterator[Metric]":
         queue = self._scheduler.queue
-        yield _gauge(
+        yield gauge(
             "scheduler_pending_pods",
             "Number of pending pods, by the queue type.",
             ["queue"],
             [([place], count) for place, count in queue.counts().items()],
         )
-        yield _counter(
+        yield counter(
             "scheduler_queue_incoming_pods",
             "Number of pods added to scheduling queues by event and queue type.",
             ["queue", "event"],
             [([place, event], count) for (place, event), count in queue.incoming.items()],
         )
-        yield _gauge(
+        yield gauge(
             "scheduler_unschedulable_pods",
             "The number of unschedulable pods broken down by plugin name.",
             ["plugin", "profile"],
@@ -114,7 +112,7 @@ class Exposition:
             "pods": len(pods),
             "assumed_pods": sum(cache.is_assumed(info.key) for info in pods),
         }
-        yield _gauge(
+        yield gauge(
             "scheduler_cache_size",
             "Number of nodes, pods, and assumed (bound) pods in the scheduler cache.",
             ["type"],
@@ -129,16 +127,16 @@ class Exposition:
             ("roost_bindings_waiting", "Number of pods that wait to be bound.", binds.waiting),
             ("roost_events_waiting", "Number of events that wait to be sent.", recorder.lane.waiting),
         ):
-            yield _gauge(name, text, [], [([], value)])
+            yield gauge(name, text, [], [([], value)])
         for name, text, value in (
             ("roost_events_sent", "Number of events written.", recorder.sent),
             ("roost_events_lost", "Number of events that could not be written.", recorder.dropped),
             ("roost_conditions_patched", "Number of pod conditions written.", scheduler.conditions.patched),
         ):
-            yield _counter(name, text, [], [([], value)])
+            yield counter(name, text, [], [([], value)])
         malformed = [([kind], count) for kind, count in scheduler.metrics.malformed.items()]
-        yield _counter("roost_malformed_objects", "Number of objects that could not be read.", ["kind"], malformed)
-        yield _counter(
+        yield counter("roost_malformed_objects", "Number of objects that could not be read.", ["kind"], malformed)
+        yield counter(
             "roost_remembered_answers",
             "Number of times a plugin's remembered answer was looked for, by whether there was one.",
             ["profile", "extension_point", "plugin", "result"],
@@ -153,45 +151,3 @@ def _memory_use(scheduler: "Scheduler") -> Iterator[tuple[list[str], int]]:
         for point, remembered in [("Filter", f) for f in cycle.filters] + [("Score", s) for s in cycle.scorers]:
             yield [name, point, remembered.name, "hit"], remembered.memory.hits
             yield [name, point, remembered.name, "miss"], remembered.memory.misses
-
-
-Values = Iterable[tuple[list[str], float]]
-
-
-def _counter(name: str, text: str, labels: list[str], values: Values) -> "Metric":
-    from prometheus_client.core import CounterMetricFamily
-
-    return _filled(CounterMetricFamily(name, text, labels=labels), values)
-
-
-def _gauge(name: str, text: str, labels: list[str], values: Values) -> "Metric":
-    from prometheus_client.core import GaugeMetricFamily
-
-    return _filled(GaugeMetricFamily(name, text, labels=labels), values)
-
-
-def _filled(family: Any, values: Values) -> "Metric":
-    for labels, value in values:
-        family.add_metric(labels, value)
-    metric: Metric = family
-    return metric
-
-
-def _histogram(
-    name: str, text: str, labels: list[str], values: Iterable[tuple[list[str], Histogram]]
-) -> "HistogramMetricFamily":
-    from prometheus_client.core import HistogramMetricFamily
-
-    family = HistogramMetricFamily(name, text, labels=labels)
-    for found, histogram in values:
-        family.add_metric(found, list(_buckets(histogram)), histogram.sum)
-    return family
-
-
-def _buckets(histogram: Histogram) -> Iterator[tuple[str, float]]:
-    """Yield upper bounds with how many observations are at or below them."""
-    below = 0
-    for bound, count in zip(histogram.bounds, histogram.counts, strict=False):
-        below += count
-        yield repr(float(bound)), below
-    yield "+Inf", histogram.count

@@ -37,8 +37,8 @@ from roost.scheduler.outcomes import Assignment, Outcomes, scheduled_line, score
 from roost.scheduler.queue import SchedulingQueue
 from roost.scheduler.queued_pod import QueuedPod
 from roost.scheduler.recorder import Recorder
-from roost.scheduler.reflector import reflect
 from roost.scheduler.unschedulable import is_node_local
+from roost.watch.reflector import reflect
 
 BATCH = 256
 SLICE_SECONDS = 0.005

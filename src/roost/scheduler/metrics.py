@@ -4,44 +4,18 @@ The hot path only adds to plain numbers; `roost.scheduler.exposition` turns them
 asks.
 """
 
-from bisect import bisect_left
-from collections.abc import Sequence
 from typing import Literal
+
+from roost.telemetry.histogram import Histogram, exponential
 
 Result = Literal["scheduled", "unschedulable", "error"]
 
 _LAST_ATTEMPT_LABEL = 15
 
 
-def exponential(start: float, factor: float, count: int) -> tuple[float, ...]:
-    """Return bucket bounds, each `factor` times the one before."""
-    return tuple(start * factor**step for step in range(count))
-
-
 ATTEMPT_SECONDS = exponential(0.001, 2, 15)
 SLI_SECONDS = exponential(0.01, 2, 20)
 ATTEMPTS = exponential(1, 2, 5)
-
-
-class Histogram:
-    """Counts of observations by upper bound, the last for those above all bounds."""
-
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def observe(self, value: float) -> None:
-        """Count one observation."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
-
-    @property
-    def count(self) -> int:
-        """The number of observations."""
-        return sum(self.counts)
 
 
 class Metrics:

@@ -14,7 +14,7 @@ from roost.scheduler.queued_pod import QueuedPod
 Fits = Callable[[QueuedPod, Sequence[int]], bool]
 """Whether the filters would now accept a pod on any of the nodes in these slots, which have changed."""
 
-_LOCAL = frozenset({"node", "usage"})
+_LOCAL = frozenset({"node", "annotations", "usage"})
 
 
 class Group:

@@ -7,12 +7,12 @@ from contextlib import suppress
 from http import HTTPStatus
 
 from roost.errors import ConfigError
-from roost.scheduler.exposition import CONTENT_TYPE
+from roost.telemetry.families import CONTENT_TYPE
 
 HEADER_LIMIT = 8192
 REQUEST_SECONDS = 5.0
 
-logger = logging.getLogger("roost.scheduler")
+logger = logging.getLogger("roost.telemetry")
 
 
 class HealthServer:

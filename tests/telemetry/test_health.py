@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from roost.errors import ConfigError
-from roost.scheduler import health
-from roost.scheduler.health import HealthServer, parse_address
+from roost.telemetry import health
+from roost.telemetry.health import HealthServer, parse_address
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from roost.api.meta import ObjectMeta
 from roost.api.pod import Pod
 from roost.errors import ApiError, Forbidden, Gone, NotFound, TooManyRequests, Unauthorized, Unreachable
 from roost.framework.cluster import Listing, Malformed, WatchEvent
-from roost.scheduler.reflector import Timing, reflect
+from roost.watch.reflector import Timing, reflect
 
 
 class Done(Exception):

@@ -1,0 +1,1 @@
+"""What a server of ours tells of itself: counts, Prometheus families, health endpoints."""

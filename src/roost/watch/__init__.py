@@ -1,0 +1,1 @@
+"""Follow the objects of a cluster: list once, then watch, whatever happens to the connection."""
