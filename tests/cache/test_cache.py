@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from roost.api.node import Node
 from roost.api.pod import Pod
 from roost.cache import Cache, Change
-from roost.cache.cache import NODE, NODE_AND_USAGE, USAGE
+from roost.cache.cache import ANNOTATIONS, NODE, NODE_AND_USAGE, USAGE
 from roost.errors import InvalidObject
 from roost.framework.resources import CPU, PODS
 from roost.testing import node, pod
@@ -46,7 +46,6 @@ def test_a_new_node_changes_everything_and_an_update_only_the_node() -> None:
     "changed",
     [
         pytest.param(node("a", labels={"zone": "b"}), id="labels"),
-        pytest.param(node("a", annotations={"load": "high"}), id="annotations"),
         pytest.param(node("a", taints=[{"key": "x", "effect": "NoSchedule"}]), id="taints"),
         pytest.param(node("a", unschedulable=True), id="cordoning"),
         pytest.param(node("a", images={"app": 5}), id="images"),
@@ -58,6 +57,16 @@ def test_what_plugins_may_read_is_a_change(changed: Node) -> None:
     assert cache.set_node(changed) == Change(NODE, "a", 0)
     assert cache.set_node(changed) is None
     assert cache.view.node(0) == changed
+
+
+def test_annotations_alone_are_a_change_for_those_who_read_them() -> None:
+    cache = cache_of(node("a"))
+    marks = cache.view.journal.marks(["node", "usage"])
+    loaded = node("a", annotations={"load": "high"})
+    assert cache.set_node(loaded) == Change(ANNOTATIONS, "a", 0)
+    assert cache.set_node(loaded) is None
+    assert cache.view.node(0) == loaded
+    assert cache.view.journal.marks(["node", "usage"]) == marks
 
 
 def test_a_heartbeat_is_no_change_and_makes_nothing_stale() -> None:

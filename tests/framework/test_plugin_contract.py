@@ -51,7 +51,7 @@ def test_a_plugin_s_name_is_its_key_in_the_registry(name: str, plugin: type[Plug
 @plugins
 def test_a_plugin_says_what_it_reads(name: str, plugin: type[Plugin]) -> None:
     assert isinstance(plugin.reads, frozenset)
-    assert plugin.reads <= {"node", "usage"} | EPOCHS
+    assert plugin.reads <= {"node", "annotations", "usage"} | EPOCHS
     assert set(plugin.pod_reads) <= set(PARTS)
     assert len(set(plugin.pod_reads)) == len(plugin.pod_reads)
 

@@ -20,9 +20,10 @@ from roost.api.requests import balanced_score_requests, fit_score_requests, pod_
 from roost.cache.columns import Columns
 from roost.framework.pod_info import PodInfo, Requests, asked_rows
 
-NODE = frozenset({"node"})
+NODE = frozenset({"node", "annotations"})
+ANNOTATIONS = frozenset({"annotations"})
 USAGE = frozenset({"usage"})
-NODE_AND_USAGE = frozenset({"node", "usage"})
+NODE_AND_USAGE = NODE | USAGE
 _SHAPES_KEPT = 65_536
 
 
@@ -95,8 +96,12 @@ class Cache:
             for placed in self._by_node.get(node.name, {}).values():
                 self.view.add_pod(slot, placed.info)
             return Change(NODE_AND_USAGE, node.name, slot)
-        if _same_for_plugins(self.view.node(slot), node):
-            return None
+        old = self.view.node(slot)
+        if old.spec == node.spec and old.status == node.status and old.metadata.labels == node.metadata.labels:
+            if old.metadata.annotations == node.metadata.annotations:
+                return None
+            self.view.annotate(slot, node)
+            return Change(ANNOTATIONS, node.name, slot)
         self.view.update_node(slot, node)
         return Change(NODE, node.name, slot)
 
@@ -186,15 +191,6 @@ class Cache:
         return Change(USAGE, placed.node_name, slot)
 
 
-def _same_for_plugins(old: Node, new: Node) -> bool:
-    return (
-        old.spec == new.spec
-        and old.status == new.status
-        and old.metadata.labels == new.metadata.labels
-        and old.metadata.annotations == new.metadata.annotations
-    )
-
-
 def _same_amounts(old: Requests, new: Requests) -> bool:
     return old is new or (old.effective == new.effective and old.nonzero == new.nonzero)
 
@@ -205,4 +201,5 @@ def _counts_alike(old: _Placed, new: PodInfo, node_name: str) -> bool:
         and old.info.uid == new.uid
         and _same_amounts(old.info.requests, new.requests)
         and old.info.host_ports == new.host_ports
+        and old.info.owner == new.owner
     )

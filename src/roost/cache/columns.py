@@ -14,10 +14,13 @@ from roost.api.quantity import milli_value, value
 from roost.api.taints import Taint
 from roost.cache.images import Images
 from roost.cache.labels import Labels
+from roost.cache.measures import Measures
+from roost.cache.owners import Owners
 from roost.cache.ports import Ports
 from roost.cache.taints import TaintSets
 from roost.errors import InvalidObject
-from roost.framework.journal import Journal
+from roost.framework.journal import ASPECTS, Journal
+from roost.framework.measure import Measure, Measured
 from roost.framework.pod_info import PodInfo
 from roost.framework.resources import CPU, MEMORY, NONZERO_CPU, NONZERO_MEMORY, Int64, ResourceIndex
 from roost.framework.view import Bool, Float64, ImageColumn, Int32, LabelColumn, UInt64
@@ -63,7 +66,9 @@ class Columns:
         self._allocate(_FIRST_CAPACITY, len(self.resources) + 8)
         self._labels = Labels(_FIRST_CAPACITY)
         self._images = Images(_FIRST_CAPACITY)
+        self._measures = Measures(_FIRST_CAPACITY)
         self._ports = Ports()
+        self._owners = Owners()
         self._show(0)
 
     # ---- what plugins read
@@ -108,6 +113,26 @@ class Columns:
         """Return, for each IP in use with this host port, how many pods of each node use it."""
         return self._ports.users(protocol, port, self.size)
 
+    def measured(self, measure: Measure) -> Measured:
+        """Return a number that the nodes' annotations hold, and whether it is known and fresh."""
+        return self._measures.column(measure, self._nodes, self.size)
+
+    def pods_of(self, owner: str) -> Int32:
+        """Return how many pods of the controller of this uid are on each node; those being deleted do not count."""
+        return self._owners.count(owner, self.size)
+
+    # ---- what drivers ask
+
+    @property
+    def unreadable(self) -> Mapping[tuple[str, str], str]:
+        """The annotations, by node and key, that hold no number although a policy reads one there."""
+        return self._measures.unreadable
+
+    def age(self, stale_before: float) -> None:
+        """Take for missing what was measured before this time (Unix seconds)."""
+        for slot in self._measures.age(stale_before).tolist():
+            self.journal.stamp("annotations", slot)
+
     # ---- what the cache writes
 
     def slot(self, name: str) -> int | None:
@@ -143,7 +168,10 @@ class Columns:
         node = self.node(slot)
         self._images.remove(slot, node)
         self._labels.set(slot, None)
+        self._measures.set(slot, None)
+        self._measures.forget(node.name)
         self._ports.clear(slot)
+        self._owners.clear(slot)
         self.num_unschedulable -= int(self._all_unschedulable[slot])
         self._taints.give_back(int(self._all_taint_set[slot]))
         for column in (self._all_alive, self._all_unschedulable, self._all_taint_set):
@@ -158,8 +186,14 @@ class Columns:
         self.num_nodes -= 1
         self._ranks_stale = True
         self.journal.bump("nodes")
-        self.journal.stamp("node", slot)
-        self.journal.stamp("usage", slot)
+        for aspect in ASPECTS:
+            self.journal.stamp(aspect, slot)
+
+    def annotate(self, slot: int, node: Node) -> None:
+        """Take over a node of which only annotations have changed."""
+        self._nodes[slot] = node
+        self._measures.set(slot, node)
+        self.journal.stamp("annotations", slot)
 
     def add_pod(self, slot: int, pod: PodInfo, times: int = 1) -> None:
         """Count a pod on a node, or with -1 no longer."""
@@ -170,6 +204,8 @@ class Columns:
             self._all_usage[: len(vector), slot] -= vector
         if pod.host_ports:
             self._ports.add(slot, pod.host_ports, times)
+        if pod.owner:
+            self._owners.add(slot, pod.owner, times)
         self.journal.stamp("usage", slot)
 
     def cover_resources(self) -> None:
@@ -205,7 +241,9 @@ class Columns:
         self._all_alive[slot] = True
         self._nodes[slot] = node
         self._labels.set(slot, node)
+        self._measures.set(slot, node)
         self.journal.stamp("node", slot)
+        self.journal.stamp("annotations", slot)
 
     def _rank_nodes(self) -> None:
         # Python compares str by code point, which orders like the UTF-8 bytes that kube-scheduler compares.
@@ -247,7 +285,7 @@ class Columns:
         for name, array in old.items():
             getattr(self, name)[tuple(slice(length) for length in array.shape)] = array
         if capacity != old_capacity:
-            for part in (self._labels, self._images):
+            for part in (self._labels, self._images, self._measures):
                 part.grow(capacity)
         self._show(self.size)
 

@@ -1,6 +1,9 @@
-"""Makes plugins with the arguments that `pluginConfig` gives them."""
+"""Makes plugins with the arguments that `pluginConfig` gives them, or variables of the process where it gives none."""
 
+import logging
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -10,15 +13,30 @@ from roost.config.catalogue import in_one_line
 from roost.config.configuration import API_VERSION
 from roost.config.decode import at, decode, nearest
 from roost.errors import ConfigError
-from roost.framework.plugin import Args, Plugin
+from roost.framework.plugin import Args, Plugin, Surroundings
+
+logger = logging.getLogger("roost.config")
 
 Given = tuple[str, Mapping[str, Any]]
 """The path of a plugin's arguments in the configuration, and the arguments as they are written there."""
 
 
+def _read_file(name: str) -> str | None:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {name}: {error}") from error
+
+
+SURROUNDINGS = Surroundings(os.environ, _read_file, logger.warning)
+
+
 def make_plugin(name: str, plugin_class: type[Plugin], given: Given | None) -> Plugin:
     """Return a plugin with its arguments, or with its default ones; what it cannot use is a ConfigError."""
     path, args = given or (f"plugin {name}", {})
+    args = {**plugin_class.defaults(SURROUNDINGS, args), **args}
     decoded = read_args(name, plugin_class, path, args)
     try:
         return plugin_class(decoded)

@@ -86,8 +86,9 @@ def _is_guarded(plugins: Plugins) -> bool:
 
 
 def _assemble(profile: ProfileConfiguration, points: Points, made: Mapping[str, Plugin], path: str) -> Profile:
-    fields: dict[str, Any] = {FIELD_OF[point]: tuple(made[e.name] for e in points[point]) for point in points}
-    fields["score"] = tuple(Scorer(made[entry.name], entry.weight or 1) for entry in points["score"])
+    used = {point: [e for e in entries if point not in made[e.name].idle_at] for point, entries in points.items()}
+    fields: dict[str, Any] = {FIELD_OF[point]: tuple(made[e.name] for e in used[point]) for point in used}
+    fields["score"] = tuple(Scorer(made[entry.name], entry.weight or 1) for entry in used["score"])
     sorters = [entry.name for entry in points["queueSort"]]
     if len(sorters) != 1:
         raise at(f"{path}.queueSort", f"one plugin must sort the queue, not {' and '.join(sorters) or 'none'}")

@@ -6,6 +6,9 @@ was computed and asks later which rows were stamped since; marks only grow, also
 
 from collections.abc import Collection, Iterable
 
+ASPECTS = ("node", "annotations", "usage")
+"""What can change of a single node."""
+
 Marks = tuple[int, ...]
 """How far the logs of some aspects had grown, in the order of the aspects asked for."""
 
@@ -14,7 +17,7 @@ _KEPT = 65_536
 
 
 class Journal:
-    """Logs of changed slots, one per aspect ("node", "usage"), and counters for what is not local to a node (epochs).
+    """Logs of changed slots, one per aspect, and counters for what is not local to a node (epochs).
 
     `version` counts all changes.
     """
@@ -22,9 +25,9 @@ class Journal:
     __slots__ = ("_counts", "_logs", "_starts", "epochs", "version")
 
     def __init__(self) -> None:
-        self._logs: dict[str, list[int]] = {"node": [], "usage": []}
-        self._starts: dict[str, int] = {"node": 0, "usage": 0}
-        self._counts: dict[str, int] = {"node": 0, "usage": 0}
+        self._logs: dict[str, list[int]] = {aspect: [] for aspect in ASPECTS}
+        self._starts = dict.fromkeys(ASPECTS, 0)
+        self._counts = dict.fromkeys(ASPECTS, 0)
         self.epochs: dict[str, int] = {}
         self.version = 0
 

@@ -160,7 +160,7 @@ class Ladder:
         times = np.tile(np.arange(known + 1, known + 1 + rungs), len(candidates))
         slots = np.repeat(np.array(self.rows, dtype=np.intp)[candidates], rungs)
         placed = np.repeat(np.array(self.placed, dtype=np.int64)[candidates], rungs)
-        view = WhatIf(self.view, slots, self.pod.requests.vector, times - placed)
+        view = WhatIf(self.view, slots, self.pod, times - placed)
         fits = np.ones(len(slots), dtype=np.bool_)
         for plugin in self.filters:
             verdicts = ask(plugin, plugin.filter, self.ctx, self.pod, view, ALL)
@@ -169,7 +169,7 @@ class Ladder:
         total = np.repeat(self.base[candidates], rungs)
         for part in self.parts:
             raw = ask(part.scorer.plugin, part.scorer.plugin.score, self.ctx, self.pod, view, ALL)
-            total = total + raw * part.scorer.weight
+            total = total + raw * part.scorer.factor
         further = np.where(fits, total, _FULL).reshape(len(candidates), rungs).tolist()
         for candidate, totals in zip(candidates.tolist(), further, strict=True):
             self.totals[candidate] += totals

@@ -2,8 +2,9 @@
 
 A plugin implements the extension points it needs, in kube-scheduler's names, and says what can alter its answers:
 
-    reads       of the nodes: "node" (spec, labels, taints, images, allocatable), "usage" (pods placed), or the name of
-                an epoch, which changes all rows: "nodes" (one has come or gone), "images" (where images are)
+    reads       of the nodes: "node" (spec, labels, taints, images, allocatable), "annotations" (and what is measured),
+                "usage" (pods placed), or the name of an epoch, which changes all rows: "nodes" (one has come or gone),
+                "images" (where images are)
     pod_reads   of the pod: some of `roost.framework.pod_info.PARTS`
     pre_reads   of the nodes, in `pre_filter` and `pre_score`, which see the whole view: as `reads` unless it says less
 
@@ -12,7 +13,8 @@ reads) and requeueing (a rejected pod is woken by changes that its rejectors rea
 plain functions over columns; `reserve`, `permit`, `pre_bind` and `bind` act, so they are `async` and get a `Cluster`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, dataclass_transform, runtime_checkable
 
 import numpy as np
@@ -26,6 +28,9 @@ from roost.framework.status import SUCCESS, Status
 from roost.framework.view import Bool, Int16, Rows, View
 
 MAX_NODE_SCORE = 100
+MAX_EXTENDER_SCORE = 10
+
+Scale = Literal["percent", "extender", "rank"]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
@@ -33,12 +38,53 @@ class Args(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fie
     """The arguments of a plugin as `pluginConfig` gives them; a plugin with arguments subclasses this."""
 
 
+class ScaledArgs(Args):
+    """What every policy of an extender takes besides its own arguments.
+
+    `scale` is "percent" for scores of 0…100, "extender" for 0…10 as a webhook answers; `compat: original` restores the
+    numbers of the program that the policy replaces, which are of 0…10.
+    """
+
+    compat: Literal["original"] | None = None
+    scale: Literal["percent", "extender"] = "percent"
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the numbers are those of the replaced program."""
+        return self.compat == "original"
+
+    @property
+    def effective_scale(self) -> Literal["percent", "extender"]:
+        """The scale of the scores."""
+        return "extender" if self.is_original else self.scale
+
+    @property
+    def highest(self) -> int:
+        """The highest score: 10 or 100."""
+        return MAX_EXTENDER_SCORE if self.effective_scale == "extender" else MAX_NODE_SCORE
+
+
+class Surroundings(Struct, frozen=True):
+    """What a process finds around it: variables, files of its working directory (None: no such file), a way to warn."""
+
+    environ: Mapping[str, str]
+    read_file: Callable[[str], str | None]
+    warn: Callable[[str], None]
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Context(Struct, frozen=True):
-    """What a cycle gives every plugin: the time in seconds, a seed for dice, the number of the cycle."""
+    """What a cycle gives every plugin: the time in Unix seconds, a seed for dice, the number of the cycle.
+
+    `learnt` holds by plugin name what those that learn (`LearningPlugin`) have learnt so far; the driver keeps it.
+    """
 
     now: float = 0.0
     seed: int = 0
     cycle: int = 0
+    learnt: Mapping[str, Any] = _NOTHING
 
 
 class Verdicts:
@@ -70,24 +116,33 @@ Scores = Int64 | int
 class Plugin:
     """The base of every plugin; subclasses add the extension points they need.
 
-    `weight` is the default weight of its score. `scale` is "rank" where scores may go beyond 100 and are summed as they
-    are. `remember` is False where answers depend on more than `reads` and `pod_reads` say.
+    `weight` is the default weight of its score. Its scores are of 0…100 (`scale` "percent"), of 0…10 as extenders give
+    them, which count ten times ("extender"), or go beyond 100 and are summed as they are ("rank"). `remember` is False
+    where answers depend on more than `reads` and `pod_reads` say. `idle_at` names what it implements but has no use for
+    with its arguments: "filter", "score", "normalize" … `webhook` is the name that a replaced extender answered to.
     """
 
     name: ClassVar[str]
     args_type: ClassVar[type[Args]] = Args
-    reads: ClassVar[frozenset[str]] = frozenset({"node", "usage"})
+    reads: frozenset[str] = frozenset({"node", "usage"})
     pre_reads: ClassVar[frozenset[str] | None] = None
     pod_reads: ClassVar[tuple[str, ...]] = PARTS
     weight: ClassVar[int] = 1
-    scale: ClassVar[Literal["percent", "rank"]] = "percent"
+    webhook: ClassVar[str] = ""
+    scale: Scale = "percent"
     remember: bool = True
+    idle_at: frozenset[str] = frozenset()
 
     def __init__(self, args: Any = None) -> None:
         self.args: Any = self.args_type() if args is None else args
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    @classmethod
+    def defaults(cls, around: Surroundings, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return arguments, as they are written, that stand in for those not given; from the surroundings, if any."""
+        return _NOTHING
 
 
 @runtime_checkable
@@ -159,6 +214,15 @@ class NormalizePlugin(Protocol):
 
     def normalize(self, ctx: Context, pod: PodInfo, scores: Int64) -> Int64:
         """Return scores of 0…100 from the raw scores of the feasible rows."""
+        ...
+
+
+@runtime_checkable
+class LearningPlugin(Protocol):
+    """Learns from the pods that are placed: a value that the driver keeps and hands back in `Context.learnt`."""
+
+    def learn(self, learnt: Any, pod: PodInfo, view: View) -> Any:
+        """Return what is known after one pod more; `learnt` is None in the beginning and is not changed."""
         ...
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
+from roost.api.meta import OwnerReference
 from roost.api.pod import Container, ContainerPort, Pod
 from roost.framework.resources import PODS, Int64
 
@@ -39,9 +40,9 @@ def asked_rows(vector: Int64, names: Mapping[str, int]) -> tuple[tuple[int, int]
 
 
 class PodInfo:
-    """A pod as the framework and its plugins see it."""
+    """A pod as plugins see it; `owner` is its controller's uid, or "" once it is being deleted."""
 
-    __slots__ = ("_parts", "host_ports", "key", "pod", "requests", "signature", "uid")
+    __slots__ = ("_parts", "host_ports", "key", "owner", "pod", "requests", "signature", "uid")
 
     def __init__(self, pod: Pod, requests: Requests) -> None:
         self.pod = pod
@@ -49,6 +50,7 @@ class PodInfo:
         self.uid = pod.metadata.uid
         self.requests = requests
         self.host_ports = host_ports(pod)
+        self.owner = _owner_uid(pod) if pod.metadata.owner_references else ""
         self.signature: tuple[Sequence[str], Hashable] | None = None
         self._parts: dict[str, Hashable] = {}
 
@@ -109,8 +111,13 @@ def _images(pod: Pod) -> object:
     return [[c.image for c in containers], [v.image.reference for v in spec.volumes or () if v.image is not None]]
 
 
-def _owner(pod: Pod) -> object:
+def _controller(pod: Pod) -> OwnerReference | None:
     return next((owner for owner in pod.metadata.owner_references or () if owner.controller), None)
+
+
+def _owner_uid(pod: Pod) -> str:
+    owner = None if pod.is_terminating else _controller(pod)
+    return owner.uid if owner is not None else ""
 
 
 def _node_affinity(pod: Pod) -> object:
@@ -123,7 +130,7 @@ READ: Mapping[str, Callable[[Pod], object]] = {
     "namespace": lambda pod: pod.metadata.namespace,
     "labels": lambda pod: pod.metadata.labels,
     "annotations": lambda pod: pod.metadata.annotations,
-    "owner": _owner,
+    "owner": _controller,
     "node_selector": lambda pod: pod.spec.node_selector,
     "node_affinity": _node_affinity,
     "affinity": lambda pod: pod.spec.affinity,

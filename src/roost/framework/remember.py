@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from roost.errors import PluginError
 from roost.framework.ask import ask
 from roost.framework.memory import Judged, LiveView, Memory, Rated
-from roost.framework.plugin import MAX_NODE_SCORE, Context, Scores
+from roost.framework.plugin import MAX_EXTENDER_SCORE, MAX_NODE_SCORE, Context, Scores
 from roost.framework.pod_info import PodInfo
 from roost.framework.view import ALL, Bool, Rows
+
+_HIGHEST = {"percent": MAX_NODE_SCORE, "extender": MAX_EXTENDER_SCORE}
 
 A = TypeVar("A", Judged, Rated)
 
@@ -89,18 +91,21 @@ class RememberedFilter(Remembered[Judged]):
 
 
 class RememberedScore(Remembered[Rated]):
-    """A scorer with its remembered raw scores, its weight, and how it brings them to 0…100."""
+    """A scorer with its remembered raw scores, how it brings them to 0…100, and the `factor` by which they count."""
 
     def __init__(self, plugin: Any, weight: int, limit: int) -> None:
         super().__init__(plugin, plugin.score, Rated, limit)
         self.weight = weight
         self._normalize: Any = getattr(plugin, "normalize", None)
-        self._has_range = self._normalize is None and plugin.scale == "percent"
+        if "normalize" in plugin.idle_at:
+            self._normalize = None
+        self.factor = weight * (MAX_NODE_SCORE // MAX_EXTENDER_SCORE if plugin.scale == "extender" else 1)
+        self._highest = _HIGHEST.get(plugin.scale) if self._normalize is None else None
 
     def weighted(self, ctx: Context, pod: PodInfo, rated: Rated, feasible: Bool) -> tuple[Scores, bool]:
         """Return normalised scores times the weight, and whether they stay the same when a row stops to fit."""
         if self._normalize is None:
-            return rated.raw * self.weight if self.weight != 1 else rated.raw, True
+            return rated.raw * self.factor if self.factor != 1 else rated.raw, True
         rows = feasible.tobytes()
         if rated.normalized is None or rated.normalized[0] != rows:
             rated.normalized = (rows, *self._normalized(ctx, pod, rated.raw, feasible))
@@ -111,7 +116,7 @@ class RememberedScore(Remembered[Rated]):
         if not len(rows):
             return 0, True
         of_feasible = np.array([raw], dtype=np.int64) if isinstance(raw, int) else raw[rows]
-        normal = ask(self.plugin, self._normalize, ctx, pod, of_feasible) * self.weight
+        normal = ask(self.plugin, self._normalize, ctx, pod, of_feasible) * self.factor
         if (of_feasible == of_feasible[0]).all():
             return int(normal[0]), True
         spread = np.zeros(len(feasible), dtype=np.int64)
@@ -119,11 +124,11 @@ class RememberedScore(Remembered[Rated]):
         return spread, False
 
     def _beyond(self, given: Any) -> str:
-        if not self._has_range:
+        if self._highest is None:
             return ""
         scores = np.atleast_1d(np.asarray(given, dtype=np.int64))
-        # Read as unsigned, a negative score is far above 100: one look finds both.
-        if int(scores.view(np.uint64).max(initial=0)) <= MAX_NODE_SCORE:
+        # Read as unsigned, a negative score is far above any limit: one look finds both.
+        if int(scores.view(np.uint64).max(initial=0)) <= self._highest:
             return ""
-        wrong = int(scores[scores.view(np.uint64) > MAX_NODE_SCORE][0])
-        return f'a score of {wrong}, not 0 to 100; scale = "rank" has scores summed as they are'
+        wrong = int(scores[scores.view(np.uint64) > self._highest][0])
+        return f'a score of {wrong}, not 0 to {self._highest}; scale = "rank" has scores summed as they are'

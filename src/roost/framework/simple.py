@@ -13,18 +13,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from roost.framework.plugin import MAX_NODE_SCORE, Args, Context, Plugin, Scores, Verdicts
+from roost.framework.plugin import MAX_EXTENDER_SCORE, MAX_NODE_SCORE, Args, Context, Plugin, Scores, Verdicts
 from roost.framework.pod_info import PARTS, PodInfo
 from roost.framework.status import SUCCESS, Status, unschedulable
 from roost.framework.view import Rows, View
 
 _MOST_REASONS = 32_000
-_HIGHEST = {"percent": MAX_NODE_SCORE, "rank": 1 << 31}
+_HIGHEST = {"percent": MAX_NODE_SCORE, "extender": MAX_EXTENDER_SCORE, "rank": 1 << 31}
 
 
 class _Lifted(Plugin):
     policy_type: ClassVar[type]
-    reads: ClassVar[frozenset[str]] = frozenset({"node"})
+    reads: frozenset[str] = frozenset({"node", "annotations"})
     pod_reads: ClassVar[tuple[str, ...]] = PARTS
 
     def __init__(self, args: Any = None) -> None:
@@ -83,7 +83,7 @@ def lift(policy: type) -> type[Plugin]:
     base = _LiftedBoth if has_filter and has_score else _LiftedFilter if has_filter else _LiftedScore
     fields = {
         key: getattr(policy, key)
-        for key in ("args_type", "weight", "scale", "reads", "pod_reads")
+        for key in ("args_type", "weight", "scale", "reads", "pod_reads", "webhook")
         if hasattr(policy, key)
     }
     name = getattr(policy, "name", policy.__name__)

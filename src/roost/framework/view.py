@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from roost.api.node import Node
 from roost.api.taints import Taint
+from roost.framework.measure import Measure, Measured
+from roost.framework.pod_info import PodInfo
 from roost.framework.resources import Int64, ResourceIndex
 
 Bool = NDArray[np.bool_]
@@ -101,12 +103,22 @@ class View(Protocol):
         """Return, for each IP in use with this host port, how many pods of each row use it."""
         ...
 
+    def measured(self, measure: Measure) -> Measured:
+        """Return a number that comes from outside (reads "annotations")."""
+        ...
+
+    def pods_of(self, owner: str) -> Int32:
+        """Return how many pods of the controller of this uid each row has (reads "usage"), less those being deleted."""
+        ...
+
 
 class WhatIf:
-    """Chosen nodes with further pods placed on them: row i is slot `slots[i]` with `times[i]` such pods more."""
+    """Chosen nodes with further pods placed on them: row i is slot `slots[i]` with `times[i]` pods more like `pod`."""
 
-    def __init__(self, base: View, slots: NDArray[np.intp], added: Int64, times: Int64) -> None:
+    def __init__(self, base: View, slots: NDArray[np.intp], pod: PodInfo, times: Int64) -> None:
         self.base = base
+        self.added = pod
+        self.times = times
         self.size = len(slots)
         self.num_nodes = base.num_nodes
         self.slots = slots
@@ -114,7 +126,8 @@ class WhatIf:
         self.name_hash = base.name_hash[slots]
         self.allocatable = base.allocatable[:, slots]
         self.usage = base.usage[:, slots]
-        self.usage[: len(added)] += added[:, None] * times
+        vector = pod.requests.vector
+        self.usage[: len(vector)] += vector[:, None] * times
         self.divisor = base.divisor[:, slots]
         self.float_is_exact = base.float_is_exact
         self.nodes_with = base.nodes_with
@@ -156,3 +169,13 @@ class WhatIf:
     def port_users(self, protocol: str, port: int) -> Mapping[str, Int32]:
         """Return, for each IP in use with this host port, how many placed pods of each row use it."""
         return {ip: users[self.slots] for ip, users in self.base.port_users(protocol, port).items()}
+
+    def measured(self, measure: Measure) -> Measured:
+        """Return a number that comes from outside."""
+        column = self.base.measured(measure)
+        return Measured(column.values[self.slots], column.known[self.slots], column.fresh[self.slots])
+
+    def pods_of(self, owner: str) -> Int32:
+        """Return how many pods of the controller of this uid each row has, those added among them."""
+        count: Int32 = self.base.pods_of(owner)[self.slots]
+        return count + self.times.astype(np.int32) if owner and owner == self.added.owner else count

@@ -43,7 +43,7 @@ class CheapestNode(Plugin):
 
     name = "CheapestNode"
     args_type = CheapestNodeArgs
-    reads = frozenset({"node"})
+    reads = frozenset({"node", "annotations"})
     pod_reads = ()
     scale = "rank"
 
