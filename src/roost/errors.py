@@ -3,6 +3,8 @@
 RoostError
 ├── ConfigError            a configuration file, a policy or an argument is wrong (exit 2)
 ├── PluginError            a plugin raised an exception: its pod is not decided, the others go on
+├── ExtenderError          an extender did not answer, or answered that it failed
+├── SourceError            where usage or prices come from did not answer, or not with what was asked for
 ├── InvalidObject          a Kubernetes object cannot be read: it is reported, and the others go on
 └── ApiError               the Kubernetes API said no, or could not be asked (exit 1)
     ├── Unreachable        no connection: refused, unknown host, certificate not trusted
@@ -30,6 +32,14 @@ class ConfigError(RoostError):
 
 class PluginError(RoostError):
     """An exception in a plugin; the message names the plugin, the file and the line."""
+
+
+class ExtenderError(RoostError):
+    """An extender that did not answer, or answered that it failed; the message names it."""
+
+
+class SourceError(RoostError):
+    """Where usage or prices of nodes come from cannot be asked, or says no; the message names it."""
 
 
 class InvalidObject(RoostError):

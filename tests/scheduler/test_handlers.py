@@ -73,6 +73,7 @@ class World:
 
 class _Local:
     reads = frozenset({"node", "usage"})
+    filter_reads = None
     pod_reads = ("requests",)
     remember = True
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from roost.api.full import FullObject
 from roost.api.kinds import Kind
 from roost.api.meta import Value
 from roost.apiserver.bindings import bind, binding_to
@@ -192,6 +193,8 @@ def _read(kind: Kind[T], item: Stored) -> T:
 
 def _decode(kind: Kind[T], item: Stored) -> T | Malformed:
     try:
+        if issubclass(kind.type, FullObject):
+            return msgspec.json.decode(msgspec.json.encode(item.object), type=kind.type)
         return msgspec.convert(item.object, kind.type)
     except msgspec.ValidationError as error:
         key = f"{item.namespace}/{item.name}" if item.namespace else item.name

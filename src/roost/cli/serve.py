@@ -10,11 +10,13 @@ from it: those objects live as long as the process.
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from roost import __version__
 from roost.cache.cache import Cache
+from roost.cli.event_loop import loop_factory
+from roost.cli.extenders import open_webhooks
 from roost.cli.settings import Settings
 from roost.cli.signals import stop_on_signals
 from roost.cli.summary import summary_line
@@ -22,6 +24,7 @@ from roost.client import ConnectionInfo, KubeCluster, connect, connection_info
 from roost.config.configuration import LeaderElection
 from roost.framework.cluster import Cluster
 from roost.framework.cycle import Cycle
+from roost.framework.extenders import Webhook
 from roost.scheduler.exposition import Exposition
 from roost.scheduler.leader import LeaderElector, run_as_leader
 from roost.scheduler.loop import Scheduler, Summary
@@ -37,15 +40,15 @@ def serve(settings: Settings, *, once: bool) -> None:
     """Schedule until told to stop, or once; raises RoostError if that cannot be."""
     gc.disable()
     info = connection_info(settings.kubeconfig, settings.context, settings.server)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(settings, info, once=once))
 
 
 async def _serve(settings: Settings, info: ConnectionInfo, *, once: bool) -> None:
     stop = stop_on_signals()
-    async with connect(info) as cluster:
+    async with connect(info) as cluster, open_webhooks(settings.extenders) as webhooks:
         await _greet(cluster, info)
-        scheduler = make_scheduler(cluster, settings)
+        scheduler = make_scheduler(cluster, settings, webhooks)
         resting = asyncio.create_task(_rest_garbage_collector(scheduler))
         try:
             async with _health_server(scheduler, settings):
@@ -65,14 +68,14 @@ async def _schedule(scheduler: Scheduler, election: LeaderElection, stop: asynci
         await work()
 
 
-def make_scheduler(cluster: KubeCluster, settings: Settings) -> Scheduler:
+def make_scheduler(cluster: KubeCluster, settings: Settings, webhooks: Sequence[Webhook] = ()) -> Scheduler:
     """Return the scheduler that the settings ask for."""
     cycles = {profile.scheduler_name: Cycle(profile) for profile in settings.profiles}
     queue = SchedulingQueue(
         settings.profiles, initial_backoff=settings.initial_backoff, max_backoff=settings.max_backoff
     )
     logger.info("roost %s schedules pods of %s", __version__, ", ".join(cycles))
-    return Scheduler(cluster, Cache(), cycles, queue=queue)
+    return Scheduler(cluster, Cache(), cycles, queue=queue, webhooks=webhooks)
 
 
 def make_elector(cluster: Cluster, election: LeaderElection) -> LeaderElector:
@@ -130,11 +133,3 @@ async def _rest_garbage_collector(scheduler: Scheduler) -> None:
     gc.enable()
     if scheduler.in_sync:
         logger.info("in sync: %d nodes", scheduler.cache.view.num_nodes)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        return asyncio.new_event_loop
-    return new_event_loop

@@ -6,7 +6,8 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from roost.config.configuration import Configuration, LeaderElection
+from roost.config.configuration import Configuration, Extender, LeaderElection
+from roost.config.extenders import ignored_resources
 from roost.config.load import load_configuration
 from roost.config.profiles import build_profiles, policy_profile
 from roost.errors import ConfigError
@@ -21,6 +22,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     context: str | None
     server: str | None
     profiles: Sequence[Profile]
+    extenders: Sequence[Extender]
     initial_backoff: float
     max_backoff: float
     election: LeaderElection
@@ -47,6 +49,7 @@ def settle(
         context=context,
         server=server,
         profiles=_profiles(written, config, policy, scheduler_name, tie),
+        extenders=written.extenders,
         initial_backoff=written.pod_initial_backoff_seconds,
         max_backoff=written.pod_max_backoff_seconds,
         election=election if leader_elect is None else replace(election, leader_elect=leader_elect),
@@ -76,7 +79,8 @@ def _of_policies(policy: str, written: Configuration, config: str | None) -> Pro
     if written.profiles:
         raise ConfigError(f"--policy makes a profile of its own; leave it out, or the profiles of {config}")
     try:
-        return policy_profile([name.strip() for name in policy.split(",") if name.strip()])
+        names = [name.strip() for name in policy.split(",") if name.strip()]
+        return policy_profile(names, ignored_resources=ignored_resources(written.extenders))
     except ConfigError as error:
         raise ConfigError(f"--policy: {error}") from error
 

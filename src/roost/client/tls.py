@@ -88,6 +88,13 @@ def unreachable(error: OSError, info: ConnectionInfo) -> Unreachable:
     )
 
 
+def reason(error: OSError, info: ConnectionInfo) -> str:
+    """Say why no connection could be made, without advice."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    return f"no TLS connection: {_reason(error)}" if isinstance(error, ssl.SSLError) else _network(error, info)
+
+
 def _untrusted(error: ssl.SSLCertVerificationError, info: ConnectionInfo) -> str:
     subject, why = f"the certificate of {info.server}", error.verify_message
     if error.verify_code in _OTHER_NAME:

@@ -1,9 +1,10 @@
 """Reads a configuration file or text, and checks what holds between its fields.
 
-Nothing here knows plugins: `profiles` does. The YAML library is imported where a file is read, not before: a scheduler
+Nothing here knows plugins: `profiles` does. What is of use for a file only is imported where one is read: a scheduler
 that runs without a configuration file never needs it.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from roost.config.configuration import (
     ProfileConfiguration,
 )
 from roost.config.decode import at, decode
+from roost.config.documents import read_document, read_documents
+from roost.config.extenders import Problem, extender_problems
 from roost.errors import ConfigError
 
-Problem = tuple[str, str]
-"""The path of a field and what is wrong with it."""
+logger = logging.getLogger(__name__)
 
 
 def load_configuration(source: Path | str) -> Configuration:
@@ -37,28 +39,30 @@ def load_configuration(source: Path | str) -> Configuration:
 
 
 def _parse(text: str) -> Configuration:
-    data = _read_yaml(text)
-    _check_header(data)
+    data = _converted(text)
+    if data is None:
+        data = read_document(text)
+        _check_header(data)
     configuration = decode(data, Configuration)
     for path, problem in _problems(configuration):
         raise at(path, problem)
     return configuration
 
 
-def _read_yaml(text: str) -> Any:
-    import yaml
+def _converted(text: str) -> Any:
+    """Return what kube-scheduler read before v1 as v1, with a warning, or None if the text is nothing of the kind."""
+    from roost.config.legacy.convert import convert, numbered
 
-    from roost.config.strict_yaml import StrictLoader
-
-    try:
-        return yaml.load(text, StrictLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        what = ", ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError(f"{where}no valid YAML: {what}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"no valid YAML: {' '.join(str(error).split())}") from error
+    converted = convert(numbered(read_documents(text)))
+    if converted is None:
+        return None
+    logger.warning(
+        "this configuration is of a form that Kubernetes removed in 1.23, and is converted; "
+        "`roost config convert FILE` prints it as kubescheduler.config.k8s.io/v1, to keep"
+    )
+    for note in converted.notes:
+        logger.info("%s", note)
+    return converted.data
 
 
 def _check_header(data: Any) -> None:
@@ -79,8 +83,7 @@ def _problems(configuration: Configuration) -> Iterator[Problem]:
     yield from _backoff_problems(configuration)
     yield from _lease_problems(configuration.leader_election)
     yield from _profile_problems(configuration.profiles)
-    if configuration.extenders:
-        yield "extenders", "extenders are not supported yet"
+    yield from extender_problems(configuration.extenders)
 
 
 def _percentage_problems(path: str, where: Configuration | ProfileConfiguration) -> Iterator[Problem]:

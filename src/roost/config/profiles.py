@@ -18,6 +18,8 @@ from roost.config.configuration import (
 )
 from roost.config.decode import at, decode
 from roost.config.default_plugins import GUARD, default_plugins
+from roost.config.extenders import ignored_resources as ignored_by
+from roost.config.extenders import ignoring
 from roost.config.lookup import enabled_classes, given_args
 from roost.config.missing import without_missing
 from roost.config.plugin_sets import EVERY, expand, merge
@@ -33,7 +35,8 @@ Points = Mapping[str, Sequence[PluginEntry]]
 def build_profiles(configuration: Configuration) -> tuple[Profile, ...]:
     """Return the profiles of a configuration; one without any has the default profile."""
     written = configuration.profiles or (ProfileConfiguration(),)
-    profiles = tuple(_build(profile, f"profiles[{i}].") for i, profile in enumerate(written))
+    ignored = ignored_by(configuration.extenders)
+    profiles = tuple(_build(ignoring(profile, ignored), f"profiles[{i}].") for i, profile in enumerate(written))
     _check_queue_sort(profiles)
     return profiles
 
@@ -44,21 +47,26 @@ def default_profile(scheduler_name: str = SCHEDULER_NAME, *, tie: Tie = "first")
 
 
 def policy_profile(
-    policies: Sequence[str | type], scheduler_name: str = SCHEDULER_NAME, *, tie: Tie = "first"
+    policies: Sequence[str | type],
+    scheduler_name: str = SCHEDULER_NAME,
+    *,
+    tie: Tie = "first",
+    ignored_resources: Sequence[str] = (),
 ) -> Profile:
     """Return the default profile with some plugins as its only scorers, each with a weight of 1.
 
     A policy is named as in a configuration, or given as its class.
 
     They take part at every other extension point they implement as well. If none of them scores, the default scorers
-    stay.
+    stay. NodeResourcesFit does not check `ignored_resources`.
     """
     given = [policy if isinstance(policy, str) else policy.__qualname__ for policy in policies]
     own = {
         policy.__qualname__: as_plugin(policy.__qualname__, policy) for policy in policies if isinstance(policy, type)
     }
     plugins = _policy_plugins(given, own)
-    return _build(ProfileConfiguration(scheduler_name=scheduler_name, tie_break=tie, plugins=plugins), own=own)
+    profile = ProfileConfiguration(scheduler_name=scheduler_name, tie_break=tie, plugins=plugins)
+    return _build(ignoring(profile, ignored_resources), own=own)
 
 
 def profile_from_fragment(fragment: Mapping[str, Any] | None) -> Profile:

@@ -2,6 +2,7 @@
 
     filter_nodes ──► score_nodes ──► select_node            decide     = all three, for one pod
                                                             decide_run = the same for a list, identical pods ahead
+                                                            decide_asking (asking.py) = with extenders in between
 
 Plugins are asked about all rows at once, and their answers are remembered per what they read of the pod.
 """
@@ -103,22 +104,11 @@ class Cycle:
         try:
             filtered = self.filter_nodes(pod, view, ctx)
             if filtered.count == 0:
-                return _unschedulable(pod, view, filtered)
+                return rejected(pod, view, filtered)
             scored = self.score_nodes(pod, view, ctx, filtered)
         except PluginError as error:
-            return Decision(pod=pod, outcome="error", message=str(error), evaluated=view.num_nodes)
-        top = node_scores(view, self.select_node(pod, view, ctx, scored), scored.total)
-        return Decision(
-            pod=pod,
-            outcome="scheduled",
-            node=top[0].node,
-            feasible=filtered.count,
-            evaluated=view.num_nodes,
-            top=top,
-            filtered=filtered,
-            scored=scored,
-            view=view,
-        )
+            return failed(pod, view, str(error))
+        return scheduled(pod, view, filtered, scored, self.select_node(pod, view, ctx, scored))
 
     def decide_run(self, pods: Sequence[PodInfo], view: LiveView, ctx: Context) -> Iterator[Decision]:
         """Decide for pods in order; the caller assumes each scheduled one before it asks for the next.
@@ -201,7 +191,29 @@ def _accepts(plugin: Any, pod: PodInfo, view: LiveView, ctx: Context, rows: NDAr
     return verdicts is None or verdicts.codes[0] == 0
 
 
-def _unschedulable(pod: PodInfo, view: LiveView, filtered: Filtered) -> Decision:
+def scheduled(pod: PodInfo, view: LiveView, filtered: Filtered, scored: Scored, rows: Sequence[int]) -> Decision:
+    """Return the Decision for the first of the best rows."""
+    top = node_scores(view, rows, scored.total)
+    return Decision(
+        pod=pod,
+        outcome="scheduled",
+        node=top[0].node,
+        feasible=filtered.count,
+        evaluated=view.num_nodes,
+        top=top,
+        filtered=filtered,
+        scored=scored,
+        view=view,
+    )
+
+
+def failed(pod: PodInfo, view: LiveView, message: str) -> Decision:
+    """Return the Decision that an error ended."""
+    return Decision(pod=pod, outcome="error", message=message, evaluated=view.num_nodes)
+
+
+def rejected(pod: PodInfo, view: LiveView, filtered: Filtered) -> Decision:
+    """Return the Decision for a pod that fits nowhere."""
     if filtered.rejected is not None:
         status = filtered.rejected
         reasons, plugins = dict.fromkeys(status.reasons, view.num_nodes), frozenset({status.plugin})

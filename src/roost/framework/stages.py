@@ -8,7 +8,6 @@ from msgspec import Struct, field
 
 from roost.framework.decision import NodeScore, ScoreRow, Verdict
 from roost.framework.plugin import Scores
-from roost.framework.remember import RememberedScore
 from roost.framework.resources import Int64
 from roost.framework.status import SUCCESS, Code, Status
 from roost.framework.view import Bool, Int16, View
@@ -97,12 +96,15 @@ class Filtered(Struct):
 
 
 class Part(Struct, frozen=True):
-    """What one scorer contributed: raw, and normalised times its weight; one number where all rows have the same."""
+    """What one scorer contributed: raw, and normalised times its weight; one number where all rows have the same.
+
+    `scorer` is the RememberedScore behind it; None if it is an extender.
+    """
 
     name: str
     raw: Scores
     weighted: Scores
-    scorer: RememberedScore
+    scorer: Any = None
 
 
 class StaticScores(Struct, frozen=True):

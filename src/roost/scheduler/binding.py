@@ -18,14 +18,14 @@ from collections.abc import Awaitable, Callable
 from roost.api.kinds import POD
 from roost.api.pod import Pod
 from roost.cache.cache import Cache, Change
-from roost.errors import ApiError, Conflict, NotFound, OutcomeUnknown, TooManyRequests, Unreachable
+from roost.errors import ApiError, Conflict, ExtenderError, NotFound, OutcomeUnknown, TooManyRequests, Unreachable
 from roost.framework.cluster import Cluster
 from roost.framework.decision import fit_error
 from roost.framework.status import Code, Status
 from roost.scheduler.conditions import Conditions
 from roost.scheduler.effects import Rejected
 from roost.scheduler.lane import Lane
-from roost.scheduler.outcomes import Assignment, Outcomes
+from roost.scheduler.outcomes import Assignment, Lost, Outcomes
 from roost.scheduler.queued_pod import QueuedPod
 
 WORKERS = 64
@@ -38,10 +38,6 @@ SECOND_LOOK = 0.2
 _MAX_READ_DELAY = 2.0
 
 logger = logging.getLogger("roost.scheduler")
-
-
-class Lost(Exception):
-    """The pod is not ours to bind any more: it is gone, or somebody else's."""
 
 
 class Binder:
@@ -121,7 +117,7 @@ class Binder:
         """Take a step; if it fails, undo the decision and report that."""
         try:
             await step
-        except (Rejected, Lost, ApiError) as failure:
+        except (Rejected, Lost, ApiError, ExtenderError) as failure:
             await self._give_up(assignment, failure)
         except Exception as failure:
             logger.exception("binding %s failed in a plugin", assignment.info.key)
@@ -134,9 +130,11 @@ class Binder:
         """Bind the pod; raises what went wrong, if it is certain that the pod is not bound as decided."""
         try:
             await assignment.effects.bind(assignment.info, assignment.node_name)
-        except (ApiError, TimeoutError) as error:
+        except (ApiError, ExtenderError, TimeoutError) as error:
             if not await self._is_bound_after_all(assignment, error):
-                raise error if isinstance(error, ApiError) else OutcomeUnknown("no answer in time") from error
+                if isinstance(error, TimeoutError):
+                    raise OutcomeUnknown("no answer in time") from error
+                raise
 
     async def _is_bound_after_all(self, assignment: Assignment, error: Exception) -> bool:
         """Tell whether the pod is bound as decided, though an error came back; raises Lost."""
@@ -158,7 +156,7 @@ class Binder:
             except NotFound:
                 raise Lost("it is gone") from None
             except ApiError as error:
-                if not _is_passing(error):
+                if not is_passing(error):
                     return False  # binding it again is safe: a bound pod is refused
                 tries += 1
                 await asyncio.sleep(error.retry_after or min(_MAX_READ_DELAY, 0.1 * 2**tries))
@@ -185,6 +183,9 @@ class Binder:
                 self._outcomes.dropped(assignment.queued, str(failure))
             case ApiError():
                 self._report_error(assignment, failure)
+            case ExtenderError():
+                message = f"binding to {assignment.node_name} failed: {failure}"
+                self._outcomes.failed(assignment.queued, message, self._seconds(assignment))
             case _:
                 message = f"{type(failure).__name__}: {failure}"
                 self._outcomes.failed(assignment.queued, message, self._seconds(assignment))
@@ -206,7 +207,7 @@ class Binder:
         is_away = isinstance(error, Unreachable) and not isinstance(error, OutcomeUnknown)
         if is_away:
             self._paused_until = self._clock() + PAUSE
-        if _is_passing(error):
+        if is_passing(error):
             self._outcomes.interrupted(
                 queued, message, seconds, retry_after=error.retry_after or 0.0, blameless=is_away
             )
@@ -229,6 +230,6 @@ def _is_bound_to(pod: Pod, uid: str, node_name: str) -> bool:
     return False
 
 
-def _is_passing(error: ApiError) -> bool:
+def is_passing(error: ApiError) -> bool:
     """Tell whether an error is about the API server's state and not about the request."""
     return isinstance(error, (Unreachable, TooManyRequests)) or error.status >= 500

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from roost.framework.cluster import Cluster
+from roost.framework.plugin import BindPlugin
 from roost.framework.pod_info import PodInfo
 from roost.framework.profile import Profile
 from roost.framework.status import Code, Status
@@ -25,9 +26,11 @@ class Rejected(Exception):
 class Effects:
     """The effects that the plugins of one profile have on one cluster."""
 
-    def __init__(self, cluster: Cluster, profile: Profile) -> None:
+    def __init__(self, cluster: Cluster, profile: Profile, binder: BindPlugin | None = None) -> None:
+        """Bind through the plugins of the profile; before them through `binder`, which is an extender's."""
         self._cluster = cluster
         self._profile = profile
+        self._binders = profile.bind if binder is None else (binder, *profile.bind)
         self.can_reject = bool(profile.reserve or profile.permit)
         self.can_wait = bool(self.can_reject or profile.pre_bind)
 
@@ -44,8 +47,8 @@ class Effects:
             await self._ask(pre_bind, pre_bind.pre_bind, pod, node_name)
 
     async def bind(self, pod: PodInfo, node_name: str) -> None:
-        """Have the first plugin bind the pod that does not pass; raises Rejected and ApiError."""
-        for plugin in self._profile.bind:
+        """Have the first plugin bind the pod that does not pass; raises Rejected, ApiError and ExtenderError."""
+        for plugin in self._binders:
             status = await plugin.bind(self._cluster, pod, node_name)
             if status is None or status.code is Code.Success:
                 return

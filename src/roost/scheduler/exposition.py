@@ -134,6 +134,12 @@ class Exposition:
             ("roost_conditions_patched", "Number of pod conditions written.", scheduler.conditions.patched),
         ):
             yield counter(name, text, [], [([], value)])
+        yield histogram(
+            "roost_extender_duration_seconds",
+            "Time until an extender had answered, or failed to.",
+            ["extender", "verb", "result"],
+            [(list(labels), taken) for labels, taken in scheduler.metrics.extenders.items()],
+        )
         malformed = [([kind], count) for kind, count in scheduler.metrics.malformed.items()]
         yield counter("roost_malformed_objects", "Number of objects that could not be read.", ["kind"], malformed)
         yield counter(

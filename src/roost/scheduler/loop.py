@@ -15,30 +15,29 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 from msgspec import Struct
 
-from roost.api.kinds import NODE, POD
 from roost.cache.cache import Cache
-from roost.errors import PluginError
+from roost.errors import ApiError, InvalidObject, PluginError, Unreachable
 from roost.framework.cluster import Cluster
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
+from roost.framework.extenders import Webhook
 from roost.framework.plugin import Context
 from roost.framework.pod_info import PodInfo
-from roost.scheduler.binding import Binder
+from roost.scheduler.binding import Binder, is_passing
 from roost.scheduler.conditions import Conditions
+from roost.scheduler.crew import Crew
 from roost.scheduler.effects import Effects
+from roost.scheduler.extenders import Extenders
 from roost.scheduler.handlers import Handlers
-from roost.scheduler.lane import Lane
 from roost.scheduler.metrics import Metrics
-from roost.scheduler.outcomes import Assignment, Outcomes, scheduled_line, score_table
+from roost.scheduler.outcomes import Assignment, Lost, Outcomes, scheduled_line, score_table
 from roost.scheduler.queue import SchedulingQueue
 from roost.scheduler.queued_pod import QueuedPod
 from roost.scheduler.recorder import Recorder
 from roost.scheduler.unschedulable import is_node_local
-from roost.watch.reflector import reflect
 
 BATCH = 256
 SLICE_SECONDS = 0.005
@@ -48,7 +47,6 @@ SHUTDOWN_SECONDS = 10.0
 FLUSH_SECONDS = 1.0
 ONCE_ATTEMPTS = 3
 ONCE_LOOK_SECONDS = 0.02
-NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
 
 logger = logging.getLogger("roost.scheduler")
 
@@ -77,8 +75,12 @@ class Scheduler:
         host: str = "",
         seed: int = 0,
         observe: Callable[[Decision], None] | None = None,
+        webhooks: Sequence[Webhook] = (),
     ) -> None:
-        """Wire the parts together; `observe` is called with every Decision while its columns are valid."""
+        """Wire the parts together; `observe` is called with every Decision while its columns are valid.
+
+        `webhooks` lead to extenders, in the order in which they are asked.
+        """
         self.cluster = cluster
         self.cache = cache
         self.cycles = cycles
@@ -90,7 +92,12 @@ class Scheduler:
         self._observe = observe
         self._cycle_number = 0
         self._woken = asyncio.Event()
-        self._effects = {name: Effects(cluster, cycle.profile) for name, cycle in cycles.items()}
+        self._batch = BATCH
+        self.extenders = (
+            Extenders(cluster, webhooks, self.metrics, clock=clock, notify=self._woken.set) if webhooks else None
+        )
+        binder = self.extenders.binder if self.extenders is not None else None
+        self._effects = {name: Effects(cluster, cycle.profile, binder) for name, cycle in cycles.items()}
         self._nonlocal = {name: _nonlocal_filters(cycle) for name, cycle in cycles.items()}
         self.recorder = Recorder(
             cluster, host=host or socket.gethostname(), clock=clock, wall=wall, is_binding=self._is_binding
@@ -122,8 +129,8 @@ class Scheduler:
 
     @property
     def in_sync(self) -> bool:
-        """Whether all nodes and pods have been seen."""
-        return self.handlers.in_sync
+        """Whether all nodes and pods have been seen, and in full what is sent in full."""
+        return self.handlers.in_sync and (self.extenders is None or self.extenders.in_sync)
 
     # ---- running
 
@@ -133,7 +140,7 @@ class Scheduler:
         With `may_decide`, watch only until it is set: a replica that waits to become the leader is in sync already.
         Raises ApiError if the API server refuses the first lists.
         """
-        async with _Crew(self) as crew:
+        async with Crew(self) as crew:
             deciding = asyncio.create_task(self._decide_forever(may_decide), name="decide")
             stopping = asyncio.create_task(stop.wait(), name="stop")
             try:
@@ -146,7 +153,7 @@ class Scheduler:
 
     async def run_once(self) -> Summary:
         """Schedule what is pending, wait for the bindings, events and conditions, and return what came of it."""
-        async with _Crew(self) as crew:
+        async with Crew(self) as crew:
             deciding = asyncio.create_task(self._decide_pending(), name="decide")
             try:
                 await crew.until_done(deciding)
@@ -204,11 +211,60 @@ class Scheduler:
     async def _decide_some(self) -> bool:
         """Decide for the next pods; False if there are none."""
         self.handlers.wake_pods()
-        popped = self.queue.pop(self._clock(), BATCH)
-        for name, pods in groupby(popped, key=_scheduler_name):
-            await self._decide_run(self.cycles[name], list(pods))
+        popped = self.queue.pop(self._clock(), self._batch)
+        if self.extenders is None:
+            await self._decide_all(popped)
+        else:
+            await self._decide_first(popped, self.extenders)
         await asyncio.sleep(0)
         return bool(popped)
+
+    async def _decide_all(self, pods: Sequence[QueuedPod]) -> None:
+        for name, run in groupby(pods, key=_scheduler_name):
+            await self._decide_run(self.cycles[name], list(run))
+
+    async def _decide_first(self, pods: Sequence[QueuedPod], extenders: Extenders) -> None:
+        """Decide pods up to and including the first that extenders are asked about; the others go back.
+
+        Asking takes long: whoever comes meanwhile with a higher priority is not to wait for all that were popped.
+        """
+        asked = next((i for i, queued in enumerate(pods) if extenders.are_asked_about(queued.info.pod)), None)
+        if asked is None:
+            self._batch = min(BATCH, 2 * self._batch)
+            await self._decide_all(pods)
+            return
+        self._batch = 1
+        for queued in pods[asked + 1 :]:
+            self.queue.put_back(queued)
+        await self._decide_all(pods[:asked])
+        await self._decide_asking(pods[asked], extenders)
+
+    async def _decide_asking(self, queued: QueuedPod, extenders: Extenders) -> None:
+        """Decide for a pod that extenders are asked about, and act on it."""
+        cycle, ctx, began = self.cycles[queued.scheduler_name], self._context(), self._clock()
+        self._cycle_number += 1
+        try:
+            decision = await extenders.decide(cycle, queued.info, self.cache.view, ctx)
+            self._act(queued, decision, cycle, began)
+        except Lost as lost:
+            self.outcomes.dropped(queued, str(lost))
+        except ApiError as error:
+            self._could_not_ask(queued, error, self._clock() - began)
+        except InvalidObject as error:
+            self.outcomes.failed(queued, str(error), self._clock() - began)
+        except Exception as error:
+            logger.exception("deciding failed: this is a fault of Roost, please report it")
+            self.outcomes.failed(queued, f"{type(error).__name__}: {error}", self._clock() - began)
+
+    def _could_not_ask(self, queued: QueuedPod, error: ApiError, seconds: float) -> None:
+        message = f"what extenders are sent could not be read: {error}"
+        if is_passing(error):
+            blameless = isinstance(error, Unreachable)
+            self.outcomes.interrupted(
+                queued, message, seconds, retry_after=error.retry_after or 0.0, blameless=blameless
+            )
+        else:
+            self.outcomes.failed(queued, message, seconds)
 
     async def _decide_run(self, cycle: Cycle, pods: Sequence[QueuedPod]) -> None:
         ctx = self._context()
@@ -291,7 +347,7 @@ class Scheduler:
             return True
 
     def _context(self) -> Context:
-        return Context(now=self._wall(), seed=self._seed + self._cycle_number, cycle=self._cycle_number)
+        return Context(now=self._wall(), seed=self._seed, cycle=self._cycle_number)
 
     # ---- waiting
 
@@ -318,60 +374,6 @@ class Scheduler:
             self._woken.set()
         if left == 0 and not self.queue.active:
             self.recorder.lane.release()
-
-
-class _Crew:
-    """The tasks that work for a scheduler while it runs: reflectors and workers."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._lanes: list[Lane[Any]] = [scheduler.binder.lane, scheduler.conditions.lane, scheduler.recorder.lane]
-        self._reflectors: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> "_Crew":
-        for lane in self._lanes:
-            lane.start()
-        self._reflectors = [
-            asyncio.create_task(self._follow_nodes(), name="watch-nodes"),
-            asyncio.create_task(self._follow_pods(), name="watch-pods"),
-        ]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._reflectors:
-            task.cancel()
-        await asyncio.gather(*self._reflectors, return_exceptions=True)
-        await self._scheduler.binder.abandon()
-        self._scheduler.conditions.stop()
-        for lane in self._lanes:
-            await lane.stop()
-
-    async def until_done(self, *tasks: "asyncio.Task[None] | asyncio.Task[bool]") -> None:
-        """Wait for the first of the tasks to end; raise what a reflector or a task raised."""
-        done, _ = await asyncio.wait([*tasks, *self._reflectors], return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-
-    async def _follow_nodes(self) -> None:
-        handlers = self._scheduler.handlers
-        await reflect(
-            self._scheduler.cluster,
-            NODE,
-            on_replace=handlers.replace_nodes,
-            on_events=handlers.change_nodes,
-            on_trouble=lambda sentence: logger.warning("watching nodes: %s", sentence),
-        )
-
-    async def _follow_pods(self) -> None:
-        handlers = self._scheduler.handlers
-        await reflect(
-            self._scheduler.cluster,
-            POD,
-            field_selector=NOT_ENDED,
-            on_replace=handlers.replace_pods,
-            on_events=handlers.change_pods,
-            on_trouble=lambda sentence: logger.warning("watching pods: %s", sentence),
-        )
 
 
 def _scheduler_name(queued: QueuedPod) -> str:

@@ -28,6 +28,7 @@ class Metrics:
         self.attempts_per_pod = Histogram(ATTEMPTS)
         self.scheduled_after_flush = 0
         self.malformed: dict[str, int] = {}
+        self.extenders: dict[tuple[str, str, str], Histogram] = {}
 
     def attempt(self, result: Result, profile: str, seconds: float) -> None:
         """Count an attempt: the time of the decision and, if there was one, of the binding."""
@@ -45,6 +46,13 @@ class Metrics:
             found = self.sli[label] = Histogram(SLI_SECONDS)
         found.observe(seconds)
         self.scheduled_after_flush += after_flush
+
+    def extender(self, url: str, phase: str, result: str, seconds: float) -> None:
+        """Count a question to an extender, answered or not."""
+        found = self.extenders.get((url, phase, result))
+        if found is None:
+            found = self.extenders[url, phase, result] = Histogram(ATTEMPT_SECONDS)
+        found.observe(seconds)
 
     def unreadable(self, kind: str) -> None:
         """Count an object that could not be read."""

@@ -21,6 +21,10 @@ QUIET_ERRORS = 2
 logger = logging.getLogger("roost.scheduler")
 
 
+class Lost(Exception):
+    """The pod is not ours to schedule any more: it is gone, or somebody else's."""
+
+
 class Assignment:
     """A pod assumed on a node, on its way to being bound.
 

@@ -198,6 +198,12 @@ class SchedulingQueue:
             queued.attempts -= 1
             self._activate(queued, POD_UPDATED)
 
+    def put_back(self, queued: QueuedPod) -> None:
+        """Put back a pod whose attempt has not begun after all."""
+        if queued.state == "deciding":
+            queued.attempts -= 1
+            self._activate(queued)
+
     def reject(self, queued: QueuedPod, rejected_by: frozenset[str], now: float) -> None:
         """Put back a pod that plugins rejected: it waits for a change that can alter their answers."""
         if queued.state not in ("deciding", "binding"):
@@ -292,7 +298,7 @@ class SchedulingQueue:
         if event:
             self._count_incoming(state, event)
 
-    def _activate(self, queued: QueuedPod, event: str) -> None:
+    def _activate(self, queued: QueuedPod, event: str = "") -> None:
         self._move(queued, "active", event)
         queued.sort_key = self._sort_key(queued.info.pod, queued.arrival)
         heappush(self._active, (queued.sort_key, self._ticket(queued), queued))

@@ -118,7 +118,7 @@ class UnschedulablePods:
         known = [plugin for plugin in plugins if plugin is not None]
         if not plugins or len(known) < len(plugins):
             return None, False
-        aspects: frozenset[str] = frozenset().union(*(plugin.reads for plugin in known))
+        aspects: frozenset[str] = frozenset().union(*(reads_to_reject(plugin) for plugin in known))
         return aspects, all(is_node_local(plugin) for plugin in known)
 
 
@@ -129,4 +129,10 @@ def rejecting_plugins(profile: Profile) -> Iterable[Any]:
 
 def is_node_local(plugin: Any) -> bool:
     """Tell whether a plugin's answer for a node depends on that node and the pod alone."""
-    return bool(plugin.reads <= _LOCAL and plugin.remember)
+    return bool(reads_to_reject(plugin) <= _LOCAL and plugin.remember)
+
+
+def reads_to_reject(plugin: Any) -> frozenset[str]:
+    """Return what a plugin reads of the nodes where it can reject a pod."""
+    reads: frozenset[str] = plugin.reads if plugin.filter_reads is None else plugin.filter_reads
+    return reads
