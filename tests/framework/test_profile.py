@@ -77,6 +77,28 @@ def test_the_first_that_can_sorts_the_queue() -> None:
     assert Profile.of([Filtering()]).queue_sort is None
 
 
+def test_a_plugin_is_not_used_where_it_says_that_it_is_idle() -> None:
+    class Choosy(Normalizing):
+        name = "Choosy"
+
+        def __init__(self, *idle_at: str) -> None:
+            super().__init__()
+            self.idle_at = frozenset(idle_at)
+
+        def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
+            return None
+
+    def used(plugin: Plugin) -> tuple[int, int, int]:
+        profile = Profile.of([plugin])
+        return len(profile.filter), len(profile.pre_score), len(profile.score)
+
+    assert used(Choosy()) == (1, 1, 1)
+    assert used(Choosy("filter", "preScore")) == (0, 0, 1)
+    assert used(Choosy("score")) == (1, 1, 0)
+    assert not Profile.of([Choosy()]).can_look_ahead
+    assert Profile.of([Choosy("normalize")]).can_look_ahead
+
+
 # ---- looking ahead
 
 

@@ -10,10 +10,10 @@ from roost.api.pod import Pod
 from roost.cache import Cache
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
-from roost.framework.plugin import Context, Plugin, Scores, Verdicts
+from roost.framework.plugin import Context, Plugin, Scale, Scores, Verdicts
 from roost.framework.pod_info import PodInfo
-from roost.framework.profile import Profile
-from roost.framework.resources import PODS
+from roost.framework.profile import Profile, Scorer
+from roost.framework.resources import PODS, Int64
 from roost.framework.status import unschedulable
 from roost.framework.view import Rows, View
 from roost.testing import node, pod
@@ -253,3 +253,81 @@ def test_the_memory_stays_within_its_limit_though_answers_grow() -> None:
     for one in (*pods, *pods):
         world.decide(one)
     assert 1 < len(world.cycle.filters[0].memory) <= 100_000 // 3000 + 1
+
+
+# ---- what a plugin reads where it rejects
+
+
+def test_a_filter_that_reads_less_than_the_plugin_is_asked_again_for_less() -> None:
+    spy = Spy("nodes", "usage")
+    spy.filter_reads = frozenset({"usage"})
+    world = World(spy, *NINE)
+    world.decide()
+    world.decide()
+    spy.asked_last()
+    world.cache.set_node(node("n0", labels={"x": "y"}))
+    world.decide()
+    assert spy.asked_last() == set()
+    world.cache.set_pod(pod("p", node_name="n1"))
+    world.decide()
+    assert spy.asked_last() == {"n1"}
+    world.cache.set_node(node("n9"))
+    world.decide()
+    assert spy.asked_last() == {"n9"}
+
+
+# ---- how scores count
+
+
+class Scaled(Plugin):
+    """Scores every node with one number; normalising would double it."""
+
+    name = "Scaled"
+    reads = frozenset()
+    pod_reads = ()
+
+    def __init__(self, scale: Scale, score: int, *idle_at: str) -> None:
+        super().__init__()
+        self.scale = scale
+        self.number = score
+        self.idle_at = frozenset(idle_at)
+
+    def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
+        return self.number
+
+    def normalize(self, ctx: Context, pod: PodInfo, scores: Int64) -> Int64:
+        return scores * 2
+
+
+def total(plugin: Plugin, weight: int) -> int:
+    cache = Cache()
+    cache.set_node(node("n"))
+    decision = Cycle(Profile(score=(Scorer(plugin, weight),))).decide(cache.pod_info(pod()), cache.view, Context())
+    assert decision.outcome == "scheduled", decision.message
+    return decision.top[0].total
+
+
+@pytest.mark.parametrize(
+    ("plugin", "counted"),
+    [
+        pytest.param(Scaled("percent", 7, "normalize"), 7, id="of 0 to 100 as it is"),
+        pytest.param(Scaled("extender", 7, "normalize"), 70, id="of 0 to 10 ten times"),
+        pytest.param(Scaled("rank", 700, "normalize"), 700, id="of a rank as it is"),
+        pytest.param(Scaled("percent", 7), 14, id="of 0 to 100 normalised"),
+        pytest.param(Scaled("extender", 5), 100, id="of 0 to 10 normalised, ten times"),
+    ],
+)
+@pytest.mark.parametrize("weight", [1, 3])
+def test_a_score_counts_times_the_weight(plugin: Plugin, weight: int, counted: int) -> None:
+    assert total(plugin, weight) == counted * weight
+
+
+@pytest.mark.parametrize(("scale", "beyond"), [("percent", 101), ("extender", 11), ("extender", -1)])
+def test_a_score_beyond_its_scale_is_an_error_that_says_so(scale: Scale, beyond: int) -> None:
+    cache = Cache()
+    cache.set_node(node("n"))
+    cycle = Cycle(Profile.of([Scaled(scale, beyond, "normalize")]))
+    decision = cycle.decide(cache.pod_info(pod()), cache.view, Context())
+    highest = 10 if scale == "extender" else 100
+    assert decision.outcome == "error"
+    assert f"it returned a score of {beyond}, not 0 to {highest}" in decision.message

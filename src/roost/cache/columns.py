@@ -128,6 +128,11 @@ class Columns:
         """The annotations, by node and key, that hold no number although a policy reads one there."""
         return self._measures.unreadable
 
+    @property
+    def measures(self) -> Sequence[Measure]:
+        """The measures that policies have asked for."""
+        return self._measures.known
+
     def age(self, stale_before: float) -> None:
         """Take for missing what was measured before this time (Unix seconds)."""
         for slot in self._measures.age(stale_before).tolist():

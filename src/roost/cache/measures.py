@@ -1,7 +1,7 @@
 """Measured numbers of nodes as columns, compiled at first sight and kept up to date slot by slot."""
 
 from collections.abc import Iterable
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,10 @@ from roost.framework.view import Bool, Float64
 
 
 class Measures:
-    """The measures that anybody has asked for; `unreadable` holds by (node, annotation) what could not be read."""
+    """The measures that anybody has asked for; `unreadable` holds by (node, annotation) what could not be read.
+
+    A text that one measure can read and another cannot, such as 5.5 where whole numbers are asked for, is among them.
+    """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -25,6 +28,11 @@ class Measures:
     def __len__(self) -> int:
         return len(self._values)
 
+    @property
+    def known(self) -> list[Measure]:
+        """The measures that have been asked for."""
+        return list(self._values)
+
     def column(self, measure: Measure, nodes: Iterable[Node | None], size: int) -> Measured:
         """Return a measure over the first `size` slots, compiling it if it is new."""
         if measure not in self._values:
@@ -36,21 +44,23 @@ class Measures:
 
     def set(self, slot: int, node: Node | None) -> None:
         """Take over the annotations of the node in a slot, or none."""
+        if node is not None:
+            self.forget(node.name)
         for measure in self._values:
             self._set(measure, slot, node)
         for key in self._times:
             self._set_time(key, slot, node)
 
     def forget(self, name: str) -> None:
-        """Forget what could not be read of a node that is gone."""
-        for measure in self._values:
-            self.unreadable.pop((name, measure.annotation), None)
+        """Forget what could not be read of a node."""
+        for annotation in (*(measure.annotation for measure in self._values), *self._times):
+            self.unreadable.pop((name, annotation), None)
 
     def age(self, stale_before: float) -> NDArray[np.intp]:
-        """Move the limit of what is too old; return the slots where something became so."""
+        """Move the limit of what is too old; return the slots where something became so, or is so no longer."""
         passed = np.zeros(self._capacity, dtype=np.bool_)
         for times in self._times.values():
-            passed |= (times < stale_before) & ~(times < self.stale_before)
+            passed |= (times < stale_before) != (times < self.stale_before)
         self.stale_before = stale_before
         return np.flatnonzero(passed)
 
@@ -82,12 +92,13 @@ class Measures:
         self._known[measure][slot] = value is not None
         if node is not None and text is not None and value is None:
             self.unreadable[node.name, measure.annotation] = text
-        elif node is not None:
-            self.unreadable.pop((node.name, measure.annotation), None)
 
     def _set_time(self, key: str, slot: int, node: Node | None) -> None:
         text = None if node is None else node.annotations.get(key)
-        self._times[key][slot] = nan if text is None else read_time(text)
+        time = nan if text is None else read_time(text)
+        self._times[key][slot] = time
+        if node is not None and text is not None and isnan(time):
+            self.unreadable[node.name, key] = text
 
 
 def _grown(column: NDArray, capacity: int, filler: float | bool) -> NDArray:  # type: ignore[type-arg]

@@ -36,7 +36,8 @@ SURROUNDINGS = Surroundings(os.environ, _read_file, logger.warning)
 def make_plugin(name: str, plugin_class: type[Plugin], given: Given | None) -> Plugin:
     """Return a plugin with its arguments, or with its default ones; what it cannot use is a ConfigError."""
     path, args = given or (f"plugin {name}", {})
-    args = {**plugin_class.defaults(SURROUNDINGS, args), **args}
+    written = {key: value for key, value in args.items() if value is not None}
+    args = {**args, **plugin_class.defaults(SURROUNDINGS, written), **written}
     decoded = read_args(name, plugin_class, path, args)
     try:
         return plugin_class(decoded)

@@ -100,7 +100,7 @@ def as_plugin(path: str, found: object) -> type[Plugin]:
 
 def _checked(path: str, plugin: type[Plugin]) -> type[Plugin]:
     """Refuse declarations that would make remembered answers wrong."""
-    for field in ("reads", "pre_reads", "pod_reads"):
+    for field in ("reads", "pre_reads", "filter_reads", "pod_reads"):
         declared = getattr(plugin, field)
         if declared is not None and (isinstance(declared, str) or not all(isinstance(one, str) for one in declared)):
             raise ConfigError(f"plugin {path}: {field} is {declared!r}; write a set or tuple of names")

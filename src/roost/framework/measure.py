@@ -7,6 +7,7 @@ Whoever writes such annotations says when in another one (`written_at`): RFC 333
 time is taken as it is. What is too old is for the driver to say, who has a clock: it moves `stale_before` of the view.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite, nan
@@ -21,6 +22,8 @@ CONGESTION_AT = "roost.dev/congestion-at"
 
 STALE_SECONDS = 600.0
 """How old a measurement may be before it is taken for missing, unless the driver says otherwise."""
+
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Measure(Struct, frozen=True):
@@ -42,14 +45,22 @@ class Measured(Struct, frozen=True):
     fresh: NDArray[np.bool_]
 
 
+def read_number(text: str) -> float | None:
+    """Return a finite decimal number, with an exponent or without; None if the text is none."""
+    stripped = text.strip()
+    if not _NUMBER.fullmatch(stripped):
+        return None
+    number = float(stripped)
+    return number if isfinite(number) else None
+
+
 def read_time(text: str) -> float:
-    """Return a time as Unix seconds; NaN if the text is none."""
+    """Return a time, RFC 3339 or Unix seconds, as Unix seconds; NaN if the text is none."""
+    seconds = read_number(text)
+    if seconds is not None:
+        return seconds
     try:
-        return float(text) if isfinite(float(text)) else nan
-    except ValueError:
-        pass
-    try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text.strip().upper())
     except ValueError:
         return nan
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

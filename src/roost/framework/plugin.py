@@ -2,13 +2,14 @@
 
 A plugin implements the extension points it needs, in kube-scheduler's names, and says what can alter its answers:
 
-    reads       of the nodes: "node" (spec, labels, taints, images, allocatable), "annotations" (and what is measured),
-                "usage" (pods placed), or the name of an epoch, which changes all rows: "nodes" (one has come or gone),
-                "images" (where images are)
-    pod_reads   of the pod: some of `roost.framework.pod_info.PARTS`
-    pre_reads   of the nodes, in `pre_filter` and `pre_score`, which see the whole view: as `reads` unless it says less
+    reads         of the nodes: "node" (spec, labels, taints, images, allocatable), "annotations" (and what is
+                  measured), "usage" (pods placed), or the name of an epoch, which changes all rows: "nodes" (one has
+                  come or gone), "images" (where images are)
+    pod_reads     of the pod: some of `roost.framework.pod_info.PARTS`
+    pre_reads     of the nodes, in `pre_filter` and `pre_score`, which see the whole view: `reads` unless it says less
+    filter_reads  of the nodes, where it rejects: `reads` unless it says less
 
-The same two declarations drive remembering (an answer is asked again only for rows that changed in a way the plugin
+The same declarations drive remembering (an answer is asked again only for rows that changed in a way the plugin
 reads) and requeueing (a rejected pod is woken by changes that its rejectors read). Extension points that decide are
 plain functions over columns; `reserve`, `permit`, `pre_bind` and `bind` act, so they are `async` and get a `Cluster`.
 """
@@ -31,6 +32,7 @@ MAX_NODE_SCORE = 100
 MAX_EXTENDER_SCORE = 10
 
 Scale = Literal["percent", "extender", "rank"]
+ReplyOrder = Literal["as asked", "by score"]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
@@ -119,16 +121,20 @@ class Plugin:
     `weight` is the default weight of its score. Its scores are of 0…100 (`scale` "percent"), of 0…10 as extenders give
     them, which count ten times ("extender"), or go beyond 100 and are summed as they are ("rank"). `remember` is False
     where answers depend on more than `reads` and `pod_reads` say. `idle_at` names what it implements but has no use for
-    with its arguments: "filter", "score", "normalize" … `webhook` is the name that a replaced extender answered to.
+    with its arguments: "filter", "score", "normalize" … `webhook` is the name that a replaced extender answered to,
+    `reply_order` the order of the scores in its reply: the nodes as they were asked about, or the best first and of
+    equal ones the last name first.
     """
 
     name: ClassVar[str]
     args_type: ClassVar[type[Args]] = Args
     reads: frozenset[str] = frozenset({"node", "usage"})
     pre_reads: ClassVar[frozenset[str] | None] = None
-    pod_reads: ClassVar[tuple[str, ...]] = PARTS
+    filter_reads: frozenset[str] | None = None
+    pod_reads: tuple[str, ...] = PARTS
     weight: ClassVar[int] = 1
     webhook: ClassVar[str] = ""
+    reply_order: ReplyOrder = "as asked"
     scale: Scale = "percent"
     remember: bool = True
     idle_at: frozenset[str] = frozenset()

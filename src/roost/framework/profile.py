@@ -6,8 +6,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from roost.framework.plugin import (
+    EXTENSION_POINTS,
     BindPlugin,
-    FilterPlugin,
     NormalizePlugin,
     PermitPlugin,
     Plugin,
@@ -15,11 +15,8 @@ from roost.framework.plugin import (
     PostFilterPlugin,
     PreBindPlugin,
     PreEnqueuePlugin,
-    PreFilterPlugin,
-    PreScorePlugin,
     QueueSortPlugin,
     ReservePlugin,
-    ScorePlugin,
 )
 
 Tie = Literal["first", "spread", "random"]
@@ -56,11 +53,11 @@ class Profile(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, plugins: Sequence[Plugin], *, scheduler_name: str = "roost", tie: Tie = "first") -> "Profile":
-        """Return a profile that uses each plugin at every extension point it implements, with its default weight."""
+        """Return a profile that uses each plugin wherever it implements something of use, with its default weight."""
         by_point: dict[str, Any] = {
-            field: tuple(p for p in plugins if isinstance(p, protocol)) for field, protocol in _TUPLES.items()
+            field: tuple(p for p in plugins if _is_of_use(p, point)) for field, point in _TUPLES
         }
-        scorers = tuple(Scorer(p, p.weight) for p in plugins if isinstance(p, ScorePlugin))
+        scorers = tuple(Scorer(p, p.weight) for p in plugins if _is_of_use(p, "score"))
         sorter = next((p for p in plugins if isinstance(p, QueueSortPlugin)), None)
         return cls(scheduler_name=scheduler_name, tie=tie, score=scorers, queue_sort=sorter, **by_point)
 
@@ -75,19 +72,27 @@ class Profile(Struct, frozen=True, kw_only=True):
         local = all(p.remember for p in plugins)
         ahead = {*self.pre_filter, *self.pre_score}
         local = local and not any("usage" in (p.reads if p.pre_reads is None else p.pre_reads) for p in ahead)
-        stable = all(not ("usage" in s.plugin.reads and isinstance(s.plugin, NormalizePlugin)) for s in self.score)
+        stable = all(not ("usage" in s.plugin.reads and _normalizes(s.plugin)) for s in self.score)
         return local and stable and self.tie == "first"
 
 
-_TUPLES: dict[str, type] = {
-    "pre_enqueue": PreEnqueuePlugin,
-    "pre_filter": PreFilterPlugin,
-    "filter": FilterPlugin,
-    "post_filter": PostFilterPlugin,
-    "pre_score": PreScorePlugin,
-    "reserve": ReservePlugin,
-    "permit": PermitPlugin,
-    "pre_bind": PreBindPlugin,
-    "bind": BindPlugin,
-    "post_bind": PostBindPlugin,
-}
+_TUPLES = (
+    ("pre_enqueue", "preEnqueue"),
+    ("pre_filter", "preFilter"),
+    ("filter", "filter"),
+    ("post_filter", "postFilter"),
+    ("pre_score", "preScore"),
+    ("reserve", "reserve"),
+    ("permit", "permit"),
+    ("pre_bind", "preBind"),
+    ("bind", "bind"),
+    ("post_bind", "postBind"),
+)
+
+
+def _is_of_use(plugin: Plugin, point: str) -> bool:
+    return isinstance(plugin, EXTENSION_POINTS[point]) and point not in plugin.idle_at
+
+
+def _normalizes(plugin: Any) -> bool:
+    return "normalize" not in plugin.idle_at and isinstance(plugin, NormalizePlugin)

@@ -21,15 +21,15 @@ A = TypeVar("A", Judged, Rated)
 class Remembered(Generic[A]):
     """One plugin at one extension point, and its answers by what it reads of the pod."""
 
-    def __init__(self, plugin: Any, extension_point: Any, kind: type[A], limit: int) -> None:
+    def __init__(self, plugin: Any, extension_point: Any, kind: type[A], limit: int, reads: frozenset[str]) -> None:
         self.plugin = plugin
         self.name: str = plugin.name
         self.memory: Memory[A] = Memory(limit)
         self._ask: Any = extension_point
         self._kind: type[A] = kind
-        self.reads = tuple(sorted(plugin.reads))
+        self.reads = tuple(sorted(reads))
         self._pod_reads = tuple(plugin.pod_reads)
-        self.is_static: bool = plugin.remember and "usage" not in plugin.reads
+        self.is_static: bool = plugin.remember and "usage" not in reads
 
     def answer(self, ctx: Context, pod: PodInfo, view: LiveView, considered: NDArray[np.bool_]) -> A:
         """Return the plugin's answer for all rows; one that may not be remembered is asked about those considered."""
@@ -87,14 +87,15 @@ class RememberedFilter(Remembered[Judged]):
     """A filter with its remembered verdicts."""
 
     def __init__(self, plugin: Any, limit: int) -> None:
-        super().__init__(plugin, plugin.filter, Judged, limit)
+        reads = plugin.reads if plugin.filter_reads is None else plugin.filter_reads
+        super().__init__(plugin, plugin.filter, Judged, limit, reads)
 
 
 class RememberedScore(Remembered[Rated]):
     """A scorer with its remembered raw scores, how it brings them to 0…100, and the `factor` by which they count."""
 
     def __init__(self, plugin: Any, weight: int, limit: int) -> None:
-        super().__init__(plugin, plugin.score, Rated, limit)
+        super().__init__(plugin, plugin.score, Rated, limit, plugin.reads)
         self.weight = weight
         self._normalize: Any = getattr(plugin, "normalize", None)
         if "normalize" in plugin.idle_at:

@@ -25,7 +25,7 @@ _HIGHEST = {"percent": MAX_NODE_SCORE, "extender": MAX_EXTENDER_SCORE, "rank": 1
 class _Lifted(Plugin):
     policy_type: ClassVar[type]
     reads: frozenset[str] = frozenset({"node", "annotations"})
-    pod_reads: ClassVar[tuple[str, ...]] = PARTS
+    pod_reads: tuple[str, ...] = PARTS
 
     def __init__(self, args: Any = None) -> None:
         super().__init__(args)
