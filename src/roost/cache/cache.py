@@ -10,7 +10,7 @@ An assumed pod never expires by itself: only a confirmed failure forgets it. Pod
 any more) are kept and count as soon as the node appears.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 from msgspec import Struct
 
@@ -104,6 +104,17 @@ class Cache:
             return Change(ANNOTATIONS, node.name, slot)
         self.view.update_node(slot, node)
         return Change(NODE, node.name, slot)
+
+    def set_measured(self, name: str, numbers: Mapping[str, float | None], at_key: str, at: float) -> Change | None:
+        """Set what was measured of a node, by the annotations that could say it; None if nothing changed for plugins.
+
+        It goes before those annotations until the node is removed; None as a number means that there is none. `at`
+        (seconds since 1970) is when, in the place of the annotation `at_key`. A node that is not known is passed over.
+        """
+        slot = self.view.slot(name)
+        if slot is None or not self.view.set_measured(slot, {**numbers, at_key: at}):
+            return None
+        return Change(ANNOTATIONS, name, slot)
 
     def remove_node(self, name: str) -> Change | None:
         """Remove a node; its pods stay known until they are removed themselves."""

@@ -133,10 +133,12 @@ class Columns:
         """The measures that policies have asked for."""
         return self._measures.known
 
-    def age(self, stale_before: float) -> None:
-        """Take for missing what was measured before this time (Unix seconds)."""
-        for slot in self._measures.age(stale_before).tolist():
+    def age(self, stale_before: float) -> list[int]:
+        """Take for missing what was measured before this time (Unix seconds); return the slots that this changes."""
+        slots = self._measures.age(stale_before).tolist()
+        for slot in slots:
             self.journal.stamp("annotations", slot)
+        return slots
 
     # ---- what the cache writes
 
@@ -175,6 +177,7 @@ class Columns:
         self._labels.set(slot, None)
         self._measures.set(slot, None)
         self._measures.forget(node.name)
+        self._measures.take_back(node.name)
         self._ports.clear(slot)
         self._owners.clear(slot)
         self.num_unschedulable -= int(self._all_unschedulable[slot])
@@ -199,6 +202,13 @@ class Columns:
         self._nodes[slot] = node
         self._measures.set(slot, node)
         self.journal.stamp("annotations", slot)
+
+    def set_measured(self, slot: int, numbers: Mapping[str, float | None]) -> bool:
+        """Set numbers of a node that go before its annotations, by key; tell whether a plugin may see a difference."""
+        changed = self._measures.give(slot, self.node(slot), numbers)
+        if changed:
+            self.journal.stamp("annotations", slot)
+        return changed
 
     def add_pod(self, slot: int, pod: PodInfo, times: int = 1) -> None:
         """Count a pod on a node, or with -1 no longer."""

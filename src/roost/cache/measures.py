@@ -1,6 +1,6 @@
 """Measured numbers of nodes as columns, compiled at first sight and kept up to date slot by slot."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import isnan, nan
 
 import numpy as np
@@ -15,6 +15,7 @@ class Measures:
     """The measures that anybody has asked for; `unreadable` holds by (node, annotation) what could not be read.
 
     A text that one measure can read and another cannot, such as 5.5 where whole numbers are asked for, is among them.
+    Numbers that were given from outside go before annotations, by node and key; what was given as None is not known.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -23,6 +24,7 @@ class Measures:
         self._known: dict[Measure, Bool] = {}
         self._times: dict[str, Float64] = {}
         self.unreadable: dict[tuple[str, str], str] = {}
+        self._given: dict[str, dict[str, float | None]] = {}
         self.stale_before = float("-inf")
 
     def __len__(self) -> int:
@@ -56,6 +58,22 @@ class Measures:
         for annotation in (*(measure.annotation for measure in self._values), *self._times):
             self.unreadable.pop((name, annotation), None)
 
+    def give(self, slot: int, node: Node, numbers: Mapping[str, float | None]) -> bool:
+        """Set numbers of a node from outside, by the key of the annotation; tell whether anything reads otherwise now.
+
+        A time (`Measure.written_at`) is one of them, and by itself it changes only what is fresh.
+        """
+        given = self._given.setdefault(node.name, {})
+        changed = any(given.get(key, nan) != number for key, number in numbers.items() if key not in self._times)
+        stale = [self._times[key][slot] < self.stale_before for key in self._times]
+        given.update(numbers)
+        self.set(slot, node)
+        return changed or stale != [self._times[key][slot] < self.stale_before for key in self._times]
+
+    def take_back(self, name: str) -> None:
+        """Forget what was given of a node."""
+        self._given.pop(name, None)
+
     def age(self, stale_before: float) -> NDArray[np.intp]:
         """Move the limit of what is too old; return the slots where something became so, or is so no longer."""
         passed = np.zeros(self._capacity, dtype=np.bool_)
@@ -86,6 +104,11 @@ class Measures:
                 self._set_time(key, slot, node)
 
     def _set(self, measure: Measure, slot: int, node: Node | None) -> None:
+        if node is not None and measure.annotation in (given := self._given.get(node.name, {})):
+            number = given[measure.annotation]
+            self._values[measure][slot] = nan if number is None else number
+            self._known[measure][slot] = number is not None
+            return
         text = None if node is None else node.annotations.get(measure.annotation)
         value = None if text is None else measure.read(text)
         self._values[measure][slot] = nan if value is None else value
@@ -94,6 +117,10 @@ class Measures:
             self.unreadable[node.name, measure.annotation] = text
 
     def _set_time(self, key: str, slot: int, node: Node | None) -> None:
+        if node is not None and key in (given := self._given.get(node.name, {})):
+            at = given[key]
+            self._times[key][slot] = nan if at is None else at
+            return
         text = None if node is None else node.annotations.get(key)
         time = nan if text is None else read_time(text)
         self._times[key][slot] = time

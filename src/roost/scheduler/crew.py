@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from roost.api.full import NODE_IN_FULL
 from roost.api.kinds import NODE, POD
+from roost.framework.cycle import Cycle
+from roost.framework.measure import STALE_SECONDS
 from roost.scheduler.full_nodes import FullNodes
 from roost.scheduler.lane import Lane
 from roost.watch.reflector import reflect
@@ -13,6 +15,7 @@ from roost.watch.reflector import reflect
 if TYPE_CHECKING:
     from roost.scheduler.loop import Scheduler
 
+AGE_SECONDS = 5.0
 NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
 
 logger = logging.getLogger("roost.scheduler")
@@ -33,6 +36,8 @@ class Crew:
             asyncio.create_task(self._follow_nodes(), name="watch-nodes"),
             asyncio.create_task(self._follow_pods(), name="watch-pods"),
         ]
+        if any(reads_measures(cycle) for cycle in self._scheduler.cycles.values()):
+            self._reflectors.append(asyncio.create_task(self._age(), name="age"))
         extenders = self._scheduler.extenders
         if extenders is not None and extenders.nodes is not None:
             self._reflectors.append(asyncio.create_task(self._follow_full(extenders.nodes), name="watch-full-nodes"))
@@ -52,6 +57,13 @@ class Crew:
         done, _ = await asyncio.wait([*tasks, *self._reflectors], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
+
+    async def _age(self) -> None:
+        """Have measurements that policies read go stale in time."""
+        scheduler = self._scheduler
+        while True:
+            await asyncio.sleep(AGE_SECONDS)
+            scheduler.handlers.age(scheduler.wall() - STALE_SECONDS)
 
     async def _follow_nodes(self) -> None:
         handlers = self._scheduler.handlers
@@ -82,3 +94,8 @@ class Crew:
             on_events=handlers.change_pods,
             on_trouble=lambda sentence: logger.warning("watching pods: %s", sentence),
         )
+
+
+def reads_measures(cycle: Cycle) -> bool:
+    """Tell whether a plugin of the profile reads what is measured, which gets old."""
+    return any("annotations" in plugin.reads for plugin in (*cycle.filters, *cycle.scorers))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from roost.api.node import Node
 from roost.api.pod import Pod
-from roost.cache.cache import USAGE, Cache, Change
+from roost.cache.cache import ANNOTATIONS, USAGE, Cache, Change
 from roost.errors import InvalidObject
 from roost.framework.cluster import Listing, Malformed, WatchEvent
 from roost.scheduler.conditions import Conditions
@@ -55,6 +55,7 @@ class Handlers:
         self._metrics = metrics
         self._notify = notify
         self._problems: dict[tuple[str, str], None] = {}
+        self._unreadable: dict[tuple[str, str], str] = {}
         self._changes: dict[Change, None] = {}
         self._wake_at = 0.0
         self.have_nodes = False
@@ -91,6 +92,18 @@ class Handlers:
                 self._note(self._cache.remove_node(event.object.name))
             else:
                 self._set_node(event.object)
+        self._notify()
+
+    def age(self, stale_before: float) -> None:
+        """Take for missing what was measured before this time, and say once what holds no number."""
+        view = self._cache.view
+        for slot in view.age(stale_before):
+            if view.alive[slot]:
+                self._note(Change(ANNOTATIONS, view.name(slot), slot))
+        for place, text in view.unreadable.items():
+            if self._unreadable.get(place) != text:
+                logger.warning("node %s: the annotation %s is %r, which is no number: it is passed over", *place, text)
+        self._unreadable = dict(view.unreadable)
         self._notify()
 
     def _set_node(self, node: Node) -> None:

@@ -24,6 +24,7 @@ from roost.framework.cluster import Cluster
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
 from roost.framework.extenders import Webhook
+from roost.framework.learning import Learning
 from roost.framework.plugin import Context
 from roost.framework.pod_info import PodInfo
 from roost.scheduler.binding import Binder, is_passing
@@ -87,7 +88,7 @@ class Scheduler:
         self.queue = SchedulingQueue([cycle.profile for cycle in cycles.values()]) if queue is None else queue
         self.metrics = Metrics()
         self._clock = clock
-        self._wall = wall
+        self.wall = wall
         self._seed = seed
         self._observe = observe
         self._cycle_number = 0
@@ -98,6 +99,7 @@ class Scheduler:
         )
         binder = self.extenders.binder if self.extenders is not None else None
         self._effects = {name: Effects(cluster, cycle.profile, binder) for name, cycle in cycles.items()}
+        self._learning = {name: Learning(cycle.profile) for name, cycle in cycles.items()}
         self._nonlocal = {name: _nonlocal_filters(cycle) for name, cycle in cycles.items()}
         self.recorder = Recorder(
             cluster, host=host or socket.gethostname(), clock=clock, wall=wall, is_binding=self._is_binding
@@ -241,7 +243,8 @@ class Scheduler:
 
     async def _decide_asking(self, queued: QueuedPod, extenders: Extenders) -> None:
         """Decide for a pod that extenders are asked about, and act on it."""
-        cycle, ctx, began = self.cycles[queued.scheduler_name], self._context(), self._clock()
+        cycle, began = self.cycles[queued.scheduler_name], self._clock()
+        ctx = self._context(cycle)
         self._cycle_number += 1
         try:
             decision = await extenders.decide(cycle, queued.info, self.cache.view, ctx)
@@ -267,7 +270,7 @@ class Scheduler:
             self.outcomes.failed(queued, message, seconds)
 
     async def _decide_run(self, cycle: Cycle, pods: Sequence[QueuedPod]) -> None:
-        ctx = self._context()
+        ctx = self._context(cycle)
         self._cycle_number += len(pods)
         decisions = self._decisions(cycle, [queued.info for queued in pods], ctx)
         began = self._clock()
@@ -317,6 +320,7 @@ class Scheduler:
 
     def _assume(self, queued: QueuedPod, decision: Decision, cycle: Cycle, began: float) -> None:
         effects = self._effects[cycle.profile.scheduler_name]
+        self._learn(cycle, decision.pod)
         line = scheduled_line(decision) if logger.isEnabledFor(logging.INFO) else ""
         assignment = Assignment(queued, decision.pod, decision.node or "", effects, began, line)
         self.cache.assume(assignment.info, assignment.node_name)
@@ -325,6 +329,12 @@ class Scheduler:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(score_table(decision))
         self.binder.start(assignment)
+
+    def _learn(self, cycle: Cycle, pod: PodInfo) -> None:
+        try:
+            self._learning[cycle.profile.scheduler_name].learn(pod, self.cache.view)
+        except PluginError as error:
+            logger.error("%s: nothing was learnt from %s", error, pod.key)
 
     def _waits_for(self, decision: Decision, cycle: Cycle) -> frozenset[str]:
         """Return the plugins whose change of mind can help a pod.
@@ -338,7 +348,8 @@ class Scheduler:
 
     def _fits(self, queued: QueuedPod, slots: Sequence[int]) -> bool:
         """Tell whether a rejected pod fits now that the nodes in some slots have changed."""
-        cycle, ctx = self.cycles[queued.scheduler_name], self._context()
+        cycle = self.cycles[queued.scheduler_name]
+        ctx = self._context(cycle)
         if len(slots) == 1:
             return cycle.fits(queued.info, self.cache.view, ctx, slots[0])
         try:
@@ -346,8 +357,9 @@ class Scheduler:
         except PluginError:
             return True
 
-    def _context(self) -> Context:
-        return Context(now=self._wall(), seed=self._seed, cycle=self._cycle_number)
+    def _context(self, cycle: Cycle) -> Context:
+        learnt = self._learning[cycle.profile.scheduler_name].learnt
+        return Context(now=self.wall(), seed=self._seed, cycle=self._cycle_number, learnt=learnt)
 
     # ---- waiting
 

@@ -18,6 +18,7 @@ from roost.config.profiles import default_profile, policy_profile
 from roost.errors import InvalidObject
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
+from roost.framework.learning import Learning
 from roost.framework.plugin import Context
 from roost.framework.pod_info import PodInfo
 from roost.framework.profile import Profile
@@ -68,7 +69,7 @@ def simulate(
 ) -> Simulation:
     """Place pods one after the other; pods with a nodeName are there from the beginning.
 
-    Arguments and errors are those of `decide`.
+    Arguments and errors are those of `decide`, and PluginError if a policy fails to learn from a placed pod.
     """
     objects = [_object(pod, Pod) for pod in pods]
     twice = [key for key, count in Counter(pod.key for pod in objects).items() if count > 1]
@@ -79,10 +80,11 @@ def simulate(
     profile = profile_of(policy)
     held = {info.key: decision for info in waiting if (decision := _held(profile, info)) is not None}
     free = [info for info in waiting if info.key not in held]
-    decided = {}
-    for decision in Cycle(profile).decide_run(free, cache.view, Context(seed=seed)):
+    decided, learning = {}, Learning(profile)
+    for decision in Cycle(profile).decide_run(free, cache.view, Context(seed=seed, learnt=learning.learnt)):
         decided[decision.pod.key] = decision
         if decision.node is not None:
+            learning.learn(decision.pod, cache.view)
             cache.assume(decision.pod, decision.node)
     return Simulation(tuple((held | decided)[info.key] for info in waiting), cache)
 
