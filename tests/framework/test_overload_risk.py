@@ -36,7 +36,7 @@ def test_s2_ours_are_the_same_where_the_original_is_not_degenerate() -> None:
     compared = 0
     for row in RANKS:
         mean, spread, limit = (float(row[field]) for field in ("mu", "sigma", "threshold"))
-        if 0 < limit < 1 and 0 < mean < 1 and 0.02 < spread and spread**2 < mean * (1 - mean) - 1e-12:
+        if 0 < limit < 1 and 0 < mean < 1 and spread > 0.02 and spread**2 < mean * (1 - mean) - 1e-12:
             compared += 1
             assert risk(mean, spread, limit) == pytest.approx(1 - float(row["rank"]), abs=1e-8)
     assert compared > 40
@@ -55,6 +55,7 @@ def test_s2_ours_are_the_same_where_the_original_is_not_degenerate() -> None:
         pytest.param(1.5, 0.3, 0.9, 1.0, id="overfull"),
         pytest.param(1.5, 0.3, 1.0, 1.0, id="overfull is above a limit of 100%"),
         pytest.param(1.0, 0.3, 1.0, 0.0, id="nothing else is"),
+        pytest.param(0.2, 0.5, 1.0, 0.0, id="not even if it is idle or full"),
         pytest.param(0.5, 0.1, 0.0, 1.0, id="anything is above a limit of 0%"),
         pytest.param(0.0, 0.1, 0.0, 0.0, id="except nothing"),
         pytest.param(0.2, 0.5, 0.9, 0.2, id="more spread than the mean allows: idle or full"),
