@@ -23,7 +23,7 @@ Given = tuple[str, Mapping[str, Any]]
 
 def _read_file(name: str) -> str | None:
     try:
-        return Path(name).read_text(encoding="utf-8")
+        return Path(name).read_bytes().decode()  # carriage returns stay: some programs stumbled over them
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

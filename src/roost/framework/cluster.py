@@ -92,6 +92,6 @@ class Cluster(Protocol):
         """Bind a pod to a node; raises Conflict if it is bound or another uid, OutcomeUnknown if no answer came."""
         ...
 
-    async def evict(self, namespace: str, name: str, uid: str = "") -> None:
-        """Ask for a pod's eviction, respecting its disruption budgets."""
+    async def evict(self, namespace: str, name: str, uid: str = "", *, grace_seconds: int | None = None) -> None:
+        """Ask for a pod's eviction, respecting its disruption budgets; `grace_seconds` in place of the pod's own."""
         ...

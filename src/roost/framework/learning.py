@@ -14,7 +14,9 @@ class Learning:
 
     def __init__(self, profile: Profile) -> None:
         self.learnt: dict[str, Any] = {}
-        self._plugins: list[Any] = [scorer.plugin for scorer in profile.score if isinstance(scorer.plugin, LearningPlugin)]
+        self._plugins: list[Any] = [
+            scorer.plugin for scorer in profile.score if isinstance(scorer.plugin, LearningPlugin)
+        ]
 
     def learn(self, pod: PodInfo, view: View) -> None:
         """Have every policy learn from a pod that has just got its node; raises PluginError."""

@@ -14,10 +14,18 @@ from roost.plugins.intree.not_yet_supported import NotYetSupported
 from roost.plugins.intree.priority_sort import PrioritySort
 from roost.plugins.intree.scheduling_gates import SchedulingGates
 from roost.plugins.intree.taint_toleration import TaintToleration
+from roost.plugins.policies.always_true import AlwaysTrue
 from roost.plugins.policies.cheapest_node import CheapestNode
+from roost.plugins.policies.congestion import Congestion
+from roost.plugins.policies.foo import Foo
+from roost.plugins.policies.lucky import Lucky
 from roost.plugins.policies.node_index import NodeIndex
+from roost.plugins.policies.pigeon_holing import PigeonHoling
 from roost.plugins.policies.random_node import RandomNode
+from roost.plugins.policies.safe_balance import SafeBalance
+from roost.plugins.policies.safe_overload import SafeOverload
 from roost.plugins.policies.spot_first import SpotFirst
+from roost.plugins.policies.zero_score import ZeroScore
 
 IN_TREE: dict[str, type[Plugin]] = {
     "SchedulingGates": SchedulingGates,
@@ -35,10 +43,18 @@ IN_TREE: dict[str, type[Plugin]] = {
 }
 
 POLICIES: dict[str, type[Plugin]] = {
+    "AlwaysTrue": AlwaysTrue,
     "CheapestNode": CheapestNode,
+    "Congestion": Congestion,
+    "Foo": Foo,
+    "Lucky": Lucky,
     "NodeIndex": NodeIndex,
+    "PigeonHoling": PigeonHoling,
     "RandomNode": lift(RandomNode),
+    "SafeBalance": SafeBalance,
+    "SafeOverload": SafeOverload,
     "SpotFirst": SpotFirst,
+    "ZeroScore": ZeroScore,
 }
 
 REGISTRY: dict[str, type[Plugin]] = IN_TREE | POLICIES

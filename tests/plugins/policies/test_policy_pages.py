@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import fields
 
-from roost.plugins.policies.spot_first import KNOWN
+from roost.api.spot import SPOT_MARKS
 from roost.plugins.registry import POLICIES
 
 FOLDER = Path(__file__).parents[3] / "docs" / "policies"
@@ -50,4 +50,4 @@ def test_the_python_examples_print_what_they_say(policy: str, capsys: pytest.Cap
 
 
 def test_the_page_on_spot_nodes_names_every_known_label() -> None:
-    assert [label for label in KNOWN if f"`{label}`" not in page("SpotFirst")] == []
+    assert [label for label in SPOT_MARKS if f"`{label}`" not in page("SpotFirst")] == []

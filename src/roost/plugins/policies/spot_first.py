@@ -1,8 +1,8 @@
 """SpotFirst: spot nodes while one of them fits, on-demand nodes after that.
 
 Score: 100 for a spot node, 0 for any other. A node is a spot node if a label or a taint of its own says so: one of
-`KNOWN`, or of the argument `labels`, where "key=value" asks for that value and "key" for any. A node of which nothing
-is known counts as on-demand: taking it for a spot node would let it go first and lose pods.
+`SPOT_MARKS`, or of the argument `labels`, where "key=value" asks for that value and "key" for any. A node of which
+nothing is known counts as on-demand: taking it for a spot node would let it go first and lose pods.
 
 Filter: a spot taint (a NoSchedule or NoExecute taint that marks a spot node, as AKS gives it) that the pod does not
 tolerate is named in the reason. This rejects nothing that TaintToleration does not reject. Of a node's rejections only
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from roost.api.spot import SPOT_MARKS, Mark
 from roost.api.taints import Taint
 from roost.errors import ConfigError
 from roost.framework.plugin import MAX_NODE_SCORE, Args, Context, Plugin, Scores, Verdicts
@@ -23,27 +24,7 @@ from roost.framework.pod_info import PodInfo
 from roost.framework.status import SUCCESS, Status, unresolvable
 from roost.framework.view import Bool, Rows, View
 
-KNOWN = (
-    "eks.amazonaws.com/capacityType=SPOT",  # EKS managed node groups
-    "karpenter.sh/capacity-type=spot",  # Karpenter, and EKS Auto Mode through it
-    "node-lifecycle=spot",  # eksctl's own node groups
-    "lifecycle=Ec2Spot",  # AWS CDK and AWS's workshops
-    "node.kubernetes.io/lifecycle=spot",  # the EKS module for Terraform
-    "cloud.google.com/gke-spot=true",
-    "cloud.google.com/gke-provisioning=spot",
-    "cloud.google.com/gke-preemptible=true",
-    "kubernetes.azure.com/scalesetpriority=spot",  # AKS
-    "oci.oraclecloud.com/oke-is-preemptible",  # OKE: the label's value is true, the taint's is present
-    "scheduling.cast.ai/spot",
-    "kubernetes.io/role=spot-worker",  # k8s-spot-rescheduler
-    "node-role.kubernetes.io/spot-worker",  # the same, in its README
-)
-"""What marks a spot node, as a label and as a taint."""
-
 _HARD = ("NoSchedule", "NoExecute")
-
-Mark = tuple[str, str | None]
-"""A key and the value it must have; None stands for any."""
 
 
 class SpotFirstArgs(Args):
@@ -63,7 +44,7 @@ class SpotFirst(Plugin):
     def __init__(self, args: SpotFirstArgs | None = None) -> None:
         super().__init__(args)
         own = [_mark(text, f"labels[{i}]") for i, text in enumerate(self.args.labels)]
-        self._marks = frozenset([*(_mark(text, "KNOWN") for text in KNOWN), *own])
+        self._marks = frozenset([*(_mark(text, "SPOT_MARKS") for text in SPOT_MARKS), *own])
 
     def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
         """Reject rows with an untolerated spot taint, naming it."""
