@@ -1,11 +1,15 @@
-# The verbs of Roost's developers and of CI. Every verb sets up what it needs.
+# The verbs of Roost's developers, of CI, and of whoever deploys it. Every verb sets up what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' src/roost/version.py)
+IMAGE ?= roost:$(VERSION)
+KUBECTL ?= $(shell command -v kubectl || echo $(CURDIR)/$(BIN)/kubectl)
+export IMAGE KUBECTL KUBE_SCHEDULER_IMAGE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test e2e lint format demo bench lock clean
+.PHONY: help setup test e2e lint format demo bench lock clean build push deploy undeploy tryit docker kubectl
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -40,9 +44,31 @@ format: $(STAMP) ## format the code
 demo: $(STAMP) ## show pods being scheduled, and why, on a cluster of its own
 	$(BIN)/roost demo $(ARGS)
 
-bench: $(STAMP) ## measure the decision core and the embedded cluster
+bench: $(STAMP) ## measure the decision core, the embedded cluster and the webhook server
 	$(BIN)/python -m benchmarks.core $(ARGS)
 	$(BIN)/python -m benchmarks.apiserver
+	$(BIN)/python -m benchmarks.extender
+
+build: docker ## build the image: IMAGE=NAME:TAG
+	docker build -t $(IMAGE) .
+
+push: docker ## push the image: IMAGE=REGISTRY/NAME:TAG
+	docker push $(IMAGE)
+
+docker:
+	@docker version >/dev/null 2>&1 || { echo "make: docker is missing, or its daemon does not answer: install or start it, or build the Dockerfile with another tool"; exit 1; }
+
+deploy: kubectl ## deploy a policy: POLICY=safe IMAGE=REGISTRY/NAME:TAG
+	@deploy/deploy.sh deploy "$(POLICY)"
+
+undeploy: kubectl ## remove it: POLICY=safe
+	@deploy/deploy.sh undeploy "$(POLICY)"
+
+kubectl:
+	@test -x "$$(command -v $(KUBECTL))" || { echo "make: kubectl is missing: install it, or name it with KUBECTL=PATH"; exit 1; }
+
+tryit: $(STAMP) ## show where POLICY=safe places pods; EMBEDDED=1 needs no cluster
+	@$(BIN)/python deploy/tryit.py "$(POLICY)" $(if $(EMBEDDED),--embedded)
 
 lock: ## export requirements with hashes from pyproject.toml
 	@command -v uv >/dev/null || test -x $(BIN)/uv || { echo "make: uv is missing: pip install uv"; exit 1; }

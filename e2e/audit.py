@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# One line per answered request: everything the scheduler's own account asks, and from everyone what a scheduler
-# writes. Requests that began and were not answered leave no line.
+# One line per answered request: everything that service accounts ask, and from everyone what a scheduler writes.
+# Requests that began and were not answered leave no line.
 POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
 rules:
 - level: Metadata
-  users: ["{account}"]
+  userGroups: ["system:serviceaccounts"]
 - level: Metadata
   verbs: [create, patch, update]
   resources:
-  - {{group: "", resources: [pods/binding, pods/status, bindings, events]}}
-  - {{group: events.k8s.io, resources: [events]}}
+  - {group: "", resources: [pods/binding, pods/status, bindings, events]}
+  - {group: events.k8s.io, resources: [events]}
 - level: None
 """
 

@@ -132,6 +132,7 @@ def node_object(
     memory: str = "32Gi",
     pods: str = "110",
     labels: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
     taints: Sequence[Object] = (),
 ) -> Object:
     """Describe a ready node that no kubelet stands behind."""
@@ -139,7 +140,11 @@ def node_object(
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": {HOSTNAME_LABEL: name, "kubernetes.io/os": "linux", **(labels or {})}},
+        "metadata": {
+            "name": name,
+            "labels": {HOSTNAME_LABEL: name, "kubernetes.io/os": "linux", **(labels or {})},
+            "annotations": annotations or {},
+        },
         "spec": {"taints": list(taints)},
         "status": {
             "capacity": resources,
@@ -157,19 +162,34 @@ def pod_object(
     scheduler: str = SCHEDULER_NAME,
     namespace: str = "default",
     gates: Sequence[str] = (),
+    priority_class: str = "",
+    owner: str = "",
 ) -> Object:
-    """Describe a pod with one container that never has to run."""
+    """Describe a pod with one container that never has to run; `owner` names the ReplicaSet that controls it."""
     requests = {"cpu": cpu, "memory": memory}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, "ownerReferences": _controlled_by(owner)},
         "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "priorityClassName": priority_class,
             "schedulerName": scheduler,
             "containers": [{"name": "main", "image": "pause:3.10", "resources": {"requests": requests}}],
             "schedulingGates": [{"name": gate} for gate in gates],
         },
     }
+
+
+def _controlled_by(owner: str) -> list[Object]:
+    reference = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": owner,
+        "uid": f"uid-{owner}",
+        "controller": True,
+    }
+    return [reference] if owner else []
 
 
 def deployment_object(name: str, replicas: int) -> Object:

@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -104,7 +104,7 @@ class ControlPlane:
     def start(self) -> None:
         """Start both programs and wait until the API server is ready."""
         self._write_token_file()
-        (self.folder / "audit-policy.yaml").write_text(POLICY.format(account=ROOST_ACCOUNT))
+        (self.folder / "audit-policy.yaml").write_text(POLICY)
         self._start_etcd()
         self.start_apiserver()
 
@@ -148,8 +148,16 @@ class ControlPlane:
                 raise RuntimeError(f"the API server is not ready after {READY_SECONDS:g} s; see {self.folder}")
             time.sleep(0.05)
 
-    def start_scheduler(self, scheduler_name: str, user: str = ADMIN) -> Process:
-        """Start the stock kube-scheduler for pods that name this scheduler."""
+    def start_scheduler(
+        self,
+        scheduler_name: str,
+        user: str = ADMIN,
+        *,
+        extenders: Sequence[Mapping[str, Any]] = (),
+        profile: Mapping[str, Any] | None = None,
+        verbosity: int = 0,
+    ) -> Process:
+        """Start the stock kube-scheduler for pods that name this scheduler, with extenders and more of a profile."""
         config = self._write_yaml(
             f"kube-scheduler-{scheduler_name}.yaml",
             {
@@ -157,10 +165,12 @@ class ControlPlane:
                 "kind": "KubeSchedulerConfiguration",
                 "leaderElection": {"leaderElect": False},
                 "clientConnection": {"kubeconfig": str(self.kubeconfig_for(user)), "qps": 5000, "burst": 5000},
-                "profiles": [{"schedulerName": scheduler_name}],
+                "profiles": [{"schedulerName": scheduler_name, **(profile or {})}],
+                "extenders": list(extenders),
             },
         )
-        return self._run_other("kube-scheduler", ["--config", str(config), "--secure-port", "0"])
+        arguments = ["--config", str(config), "--secure-port", "0", f"--v={verbosity}"]
+        return self._run_other("kube-scheduler", arguments)
 
     def start_controller_manager(self, controllers: Sequence[str]) -> Process:
         """Start kube-controller-manager with the named controllers only, e.g. replicaset-controller."""
@@ -178,6 +188,10 @@ class ControlPlane:
     def kubeconfig_for(self, user: str) -> Path:
         """Write a kubeconfig that signs in with a user's token."""
         return self._write_kubeconfig(user.replace(":", "-"), {"token": self._tokens[user]})
+
+    def kubeconfig_with(self, name: str, token: str) -> Path:
+        """Write a kubeconfig that signs in with any token, such as that of a service account."""
+        return self._write_kubeconfig(name, {"token": token})
 
     def certificate_kubeconfig(self) -> Path:
         """Write a kubeconfig that signs in as an admin with a client certificate."""

@@ -174,7 +174,6 @@ MISTAKES = [
     ),
     ("profiles: [{pluginConfig: [{args: {}}]}]", "profiles[0].pluginConfig[0].name: is missing"),
     ("profiles: [{on: 1}]", "profiles[0]: a name in this mapping is not a text; put it in quotes"),
-    ("extenders: [{urlPrefix: 'http://localhost'}]", "extenders: extenders are not supported yet"),
     ("extenders: [{urlprefix: 'http://localhost'}]", "extenders[0].urlprefix: unknown field; did you mean urlPrefix?"),
     ("parallelism: 1\nparallelism: 2", "line 4, column 1: no valid YAML: parallelism stands here twice"),
     (

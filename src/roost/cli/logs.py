@@ -7,6 +7,10 @@ from enum import StrEnum
 
 import msgspec
 
+TRACE = 5
+ALERT = 60
+"""Levels below debug and above error, which the extenders that `roost extend` replaces had."""
+
 
 class LogFormat(StrEnum):
     """How log lines look."""
@@ -24,8 +28,10 @@ class LogLevel(StrEnum):
     error = "error"
 
 
-def set_up_logs(level: LogLevel, log_format: LogFormat) -> None:
+def set_up_logs(level: StrEnum, log_format: LogFormat) -> None:
     """Send the logs of the whole process to standard error."""
+    for number, name in ((TRACE, "TRACE"), (ALERT, "ALERT")):
+        logging.addLevelName(number, name)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if log_format is LogFormat.json else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -47,7 +53,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, the traceback inside."""
+    """One JSON object a line, the traceback inside, and the `fields` that a message brings."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -56,6 +62,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

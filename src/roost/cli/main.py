@@ -9,9 +9,13 @@ import sys
 
 import typer
 
+from roost.cli.annotate import annotate
 from roost.cli.cluster import cluster
+from roost.cli.config import config
 from roost.cli.demo import demo
+from roost.cli.extend import extend
 from roost.cli.plugins import plugins
+from roost.cli.rebalance import rebalance
 from roost.cli.run import run
 from roost.cli.version import version
 from roost.errors import RoostError
@@ -26,8 +30,12 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(run)
+app.command()(extend)
 app.command()(cluster)
 app.command()(plugins)
+app.add_typer(annotate, name="annotate")
+app.add_typer(config, name="config")
+app.add_typer(rebalance, name="rebalance")
 app.command()(version)
 
 

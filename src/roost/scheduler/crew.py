@@ -98,4 +98,5 @@ class Crew:
 
 def reads_measures(cycle: Cycle) -> bool:
     """Tell whether a plugin of the profile reads what is measured, which gets old."""
-    return any("annotations" in plugin.reads for plugin in (*cycle.filters, *cycle.scorers))
+    filters = any("annotations" in plugin.reads for plugin in cycle.filters)
+    return filters or any("annotations" in plugin.reads for plugin in cycle.scorers)
