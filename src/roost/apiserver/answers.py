@@ -5,6 +5,8 @@ from http import HTTPStatus
 
 from roost.apiserver import discovery, openapi
 from roost.apiserver.catalogue import Place, read_path
+from roost.apiserver.metrics_api import GROUP as METRICS_GROUP
+from roost.apiserver.metrics_api import on_metrics
 from roost.apiserver.negotiation import accepts
 from roost.apiserver.patching import is_apply
 from roost.apiserver.requests import Request, Response, as_json, as_text
@@ -79,6 +81,8 @@ def _about_objects(api: Api, request: Request) -> Response | Watching:
         return _NOT_FOUND
     if refusal_ := needs_kubelet(place.plural, place.subresource):
         raise refusal_
+    if place.group == METRICS_GROUP:
+        return on_metrics(api.store, place, request)
     reviewed = discovery.REVIEWS.get((place.group, place.plural))
     if reviewed is not None and request.method == "POST":
         return as_json(review(reviewed, request), 201)

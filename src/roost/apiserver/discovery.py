@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from roost.apiserver.metrics_api import METRICS
 from roost.apiserver.resources import SCALE, Resource
 from roost.apiserver.stored import Object
 
@@ -84,7 +85,7 @@ def resource_list(resources: Iterable[Resource], name: str, version: str) -> Obj
 def _groups(resources: Iterable[Resource]) -> dict[str, list[tuple[str, list[Resource]]]]:
     """Sort resources into groups, and these into versions."""
     groups: dict[str, dict[str, list[Resource]]] = {}
-    for resource in (*resources, *_REVIEWS):
+    for resource in (*resources, *_REVIEWS, *METRICS.values()):
         groups.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
     return {name: list(versions.items()) for name, versions in groups.items()}
 
@@ -95,6 +96,8 @@ def _group(name: str, version: str) -> Object:
 
 
 def _verbs(resource: Resource) -> tuple[str, ...]:
+    if resource.key in METRICS:
+        return ("get", "list")
     return ("create",) if resource.key in REVIEWS else VERBS
 
 

@@ -109,12 +109,12 @@ class Cache:
         """Set what was measured of a node, by the annotations that could say it; None if nothing changed for plugins.
 
         It goes before those annotations until the node is removed; None as a number means that there is none. `at`
-        (seconds since 1970) is when, in the place of the annotation `at_key`. A node that is not known is passed over.
+        (seconds since 1970) is when, in the place of the annotation `at_key`. Of a node that is not known yet it counts
+        as soon as the node appears.
         """
-        slot = self.view.slot(name)
-        if slot is None or not self.view.set_measured(slot, {**numbers, at_key: at}):
+        if not self.view.set_measured(name, {**numbers, at_key: at}):
             return None
-        return Change(ANNOTATIONS, name, slot)
+        return Change(ANNOTATIONS, name, self.view.rows_named(name)[0])
 
     def remove_node(self, name: str) -> Change | None:
         """Remove a node; its pods stay known until they are removed themselves."""

@@ -135,7 +135,7 @@ class Columns:
 
     def age(self, stale_before: float) -> list[int]:
         """Take for missing what was measured before this time (Unix seconds); return the slots that this changes."""
-        slots = self._measures.age(stale_before).tolist()
+        slots: list[int] = self._measures.age(stale_before).tolist()
         for slot in slots:
             self.journal.stamp("annotations", slot)
         return slots
@@ -203,12 +203,13 @@ class Columns:
         self._measures.set(slot, node)
         self.journal.stamp("annotations", slot)
 
-    def set_measured(self, slot: int, numbers: Mapping[str, float | None]) -> bool:
+    def set_measured(self, name: str, numbers: Mapping[str, float | None]) -> bool:
         """Set numbers of a node that go before its annotations, by key; tell whether a plugin may see a difference."""
-        changed = self._measures.give(slot, self.node(slot), numbers)
-        if changed:
+        slot = self._slots.get(name)
+        differs = self._measures.give(name, numbers, slot, None if slot is None else self._nodes[slot])
+        if slot is not None and differs:
             self.journal.stamp("annotations", slot)
-        return changed
+        return slot is not None and differs
 
     def add_pod(self, slot: int, pod: PodInfo, times: int = 1) -> None:
         """Count a pod on a node, or with -1 no longer."""

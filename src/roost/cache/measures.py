@@ -58,17 +58,22 @@ class Measures:
         for annotation in (*(measure.annotation for measure in self._values), *self._times):
             self.unreadable.pop((name, annotation), None)
 
-    def give(self, slot: int, node: Node, numbers: Mapping[str, float | None]) -> bool:
+    def give(
+        self, name: str, numbers: Mapping[str, float | None], slot: int | None = None, node: Node | None = None
+    ) -> bool:
         """Set numbers of a node from outside, by the key of the annotation; tell whether anything reads otherwise now.
 
-        A time (`Measure.written_at`) is one of them, and by itself it changes only what is fresh.
+        A time (`Measure.written_at`) is one of them; by itself it matters only where something is fresh now that was
+        not, or the reverse. Without a slot they wait for the node to come.
         """
-        given = self._given.setdefault(node.name, {})
-        changed = any(given.get(key, nan) != number for key, number in numbers.items() if key not in self._times)
-        stale = [self._times[key][slot] < self.stale_before for key in self._times]
+        given = self._given.setdefault(name, {})
+        differs = any(given.get(key, nan) != number for key, number in numbers.items() if key not in self._times)
         given.update(numbers)
+        if slot is None:
+            return differs
+        stale = self._stale(slot)
         self.set(slot, node)
-        return changed or stale != [self._times[key][slot] < self.stale_before for key in self._times]
+        return differs or stale != self._stale(slot)
 
     def take_back(self, name: str) -> None:
         """Forget what was given of a node."""
@@ -90,6 +95,9 @@ class Measures:
             self._known[measure] = _grown(self._known[measure], capacity, False)
         for key, times in self._times.items():
             self._times[key] = _grown(times, capacity, nan)
+
+    def _stale(self, slot: int) -> list[bool]:
+        return [bool(times[slot] < self.stale_before) for times in self._times.values()]
 
     def _compile(self, measure: Measure, nodes: Iterable[Node | None]) -> None:
         self._values[measure] = np.full(self._capacity, nan)

@@ -14,6 +14,7 @@ from roost.cli.cluster import cluster
 from roost.cli.config import config
 from roost.cli.demo import demo
 from roost.cli.extend import extend
+from roost.cli.new import new
 from roost.cli.plugins import plugins
 from roost.cli.rebalance import rebalance
 from roost.cli.run import run
@@ -35,6 +36,7 @@ app.command()(cluster)
 app.command()(plugins)
 app.add_typer(annotate, name="annotate")
 app.add_typer(config, name="config")
+app.add_typer(new, name="new")
 app.add_typer(rebalance, name="rebalance")
 app.command()(version)
 

@@ -36,6 +36,14 @@ class Tie(StrEnum):
     random = "random"
 
 
+class UsageSource(StrEnum):
+    """Where measured usage comes from."""
+
+    annotations = "annotations"
+    metrics_server = "metrics-server"
+    prometheus = "prometheus"
+
+
 def run(
     kubeconfig: Annotated[
         str | None,
@@ -56,6 +64,12 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Schedule pods with this spec.schedulerName [default: roost].")
     ] = None,
     tie: Annotated[Tie | None, typer.Option(help="Which of several best nodes wins [default: first].")] = None,
+    usage_source: Annotated[
+        UsageSource, typer.Option(help="Where the measured usage comes from that policies read.")
+    ] = UsageSource.annotations,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Prometheus [default: PROM_IP and PROM_PORT, 127.0.0.1:9090].")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Schedule what is pending, print a summary, and end.")] = False,
     leader_elect: Annotated[
         bool | None,
@@ -81,6 +95,8 @@ def run(
         tie=tie.value if tie else None,
         leader_elect=leader_elect,
         health_address=health_address,
+        usage_source=usage_source.value,
+        prometheus=prometheus,
     )
     serve(settings, once=once)
 

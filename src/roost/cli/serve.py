@@ -10,7 +10,7 @@ from it: those objects live as long as the process.
 import asyncio
 import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from roost import __version__
@@ -25,6 +25,7 @@ from roost.config.configuration import LeaderElection
 from roost.framework.cluster import Cluster
 from roost.framework.cycle import Cycle
 from roost.framework.extenders import Webhook
+from roost.framework.measure import USAGE_AT
 from roost.scheduler.exposition import Exposition
 from roost.scheduler.leader import LeaderElector, run_as_leader
 from roost.scheduler.loop import Scheduler, Summary
@@ -51,7 +52,7 @@ async def _serve(settings: Settings, info: ConnectionInfo, *, once: bool) -> Non
         scheduler = make_scheduler(cluster, settings, webhooks)
         resting = asyncio.create_task(_rest_garbage_collector(scheduler))
         try:
-            async with _health_server(scheduler, settings):
+            async with _health_server(scheduler, settings), _measured_usage(scheduler, settings):
                 await _schedule(scheduler, settings.election, stop, once=once)
         finally:
             resting.cancel()
@@ -95,6 +96,20 @@ def _health_server(scheduler: Scheduler, settings: Settings) -> AbstractAsyncCon
         return nullcontext()
     metrics = Exposition(scheduler).render
     return HealthServer(settings.health_address, is_ready=lambda: scheduler.in_sync, metrics=metrics)
+
+
+def _measured_usage(scheduler: Scheduler, settings: Settings) -> AbstractAsyncContextManager[None]:
+    """Feed measured usage into the cache, unless it is to come from annotations."""
+    if settings.usage is None:
+        return nullcontext()
+    from roost.cli.usage_source import feeding
+
+    def give(name: str, numbers: Mapping[str, float | None], at: float) -> None:
+        change = scheduler.cache.set_measured(name, numbers, USAGE_AT, at)
+        if change is not None:
+            scheduler.handlers.take_notice(change, None)
+
+    return feeding(settings.usage, scheduler.cluster, give)
 
 
 async def _greet(cluster: KubeCluster, info: ConnectionInfo) -> None:

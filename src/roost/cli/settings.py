@@ -1,7 +1,9 @@
 """What options and a configuration file together ask for; options win."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,6 +15,11 @@ from roost.config.profiles import build_profiles, policy_profile
 from roost.errors import ConfigError
 from roost.framework.profile import Profile, Tie
 from roost.telemetry.health import parse_address
+
+if TYPE_CHECKING:
+    from roost.cli.usage_source import UsageOptions
+
+ANNOTATIONS = "annotations"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -27,6 +34,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_backoff: float
     election: LeaderElection
     health_address: str | None
+    usage: "UsageOptions | None" = None
+    """Where measured usage comes from, if it is not from annotations."""
 
 
 def settle(
@@ -40,6 +49,8 @@ def settle(
     tie: Tie | None,
     leader_elect: bool | None,
     health_address: str | None,
+    usage_source: str = ANNOTATIONS,
+    prometheus: str | None = None,
 ) -> Settings:
     """Return the settings; raises ConfigError with what is wrong."""
     written = load_configuration(Path(config)) if config else Configuration()
@@ -54,7 +65,19 @@ def settle(
         max_backoff=written.pod_max_backoff_seconds,
         election=election if leader_elect is None else replace(election, leader_elect=leader_elect),
         health_address=_checked_address(health_address) if health_address else None,
+        usage=settle_usage(usage_source, prometheus),
     )
+
+
+def settle_usage(source: str, prometheus: str | None) -> "UsageOptions | None":
+    """Return where measured usage comes from; None for annotations. Raises ConfigError."""
+    if source == ANNOTATIONS:
+        if prometheus is not None:
+            raise ConfigError("--prometheus: is not asked without --usage-source prometheus; add that")
+        return None
+    from roost.cli.usage_source import usage_options
+
+    return usage_options(os.environ, source=source, prometheus=prometheus)
 
 
 def _checked_address(text: str) -> str:
