@@ -46,6 +46,7 @@ def test_the_source_keeps_all_laws(copy: Path) -> None:
         pytest.param("framework/planted", "import time", PURE, id="the framework looks at the clock"),
         pytest.param("api/planted", "from random import choice", PURE, id="the API throws dice"),
         pytest.param("cache/planted", "import socket", PURE, id="the cache opens a socket"),
+        pytest.param("analysis/planted", "import time", PURE, id="a plan looks at the clock"),
         pytest.param("scheduler/queue", "import threading", PURE, id="the queue starts a thread"),
         pytest.param(
             "plugins/intree/planted",

@@ -93,6 +93,7 @@ def test_an_eviction_may_ask_for_a_uid():
     bare = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
     assert json.loads(eviction("default", "a")) == bare
     assert json.loads(eviction("default", "a", "u")) == {**bare, "deleteOptions": {"preconditions": {"uid": "u"}}}
+    assert json.loads(eviction("default", "a", "", 5)) == {**bare, "deleteOptions": {"gracePeriodSeconds": 5}}
 
 
 def test_a_deletion_may_have_conditions():

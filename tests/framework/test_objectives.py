@@ -53,8 +53,8 @@ def evaluated(case: Mapping[str, Any], step: int, *, as_original: bool) -> dict[
 @pytest.mark.parametrize("as_original", [True, False], ids=["as the original", "by default"])
 @pytest.mark.parametrize("case", CASES, ids=[f"{case['objective']}: {case['name']}" for case in CASES])
 def test_p1_the_recorded_values_are_reproduced(case: Mapping[str, Any], as_original: bool) -> None:
-    # float32 in many places is good for six digits: what it makes of them is in the last of them.
-    close = 1e-6 if as_original else 2e-6
+    # The original calculates with six or seven digits; without its rounding the last of them are others.
+    close = 1e-7 if as_original else 2e-6
     for step, recorded in enumerate(case["steps"]):
         values = evaluated(case, step, as_original=as_original)
         assert values.keys() == recorded["value"].keys()

@@ -83,15 +83,18 @@ def binding(namespace: str, name: str, uid: str, node_name: str) -> bytes:
     return _BINDING % (encode(name), encode(namespace), encode(uid), encode(node_name))
 
 
-def eviction(namespace: str, name: str, uid: str = "") -> bytes:
+def eviction(namespace: str, name: str, uid: str = "", grace_seconds: int | None = None) -> bytes:
     """Return the JSON that asks for a pod's eviction, on condition that it still has this uid (if given)."""
     body: dict[str, object] = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
         "metadata": {"name": name, "namespace": namespace},
     }
-    if uid:
-        body["deleteOptions"] = {"preconditions": {"uid": uid}}
+    options: dict[str, object] = {"preconditions": {"uid": uid}} if uid else {}
+    if grace_seconds is not None:
+        options["gracePeriodSeconds"] = grace_seconds
+    if options:
+        body["deleteOptions"] = options
     return msgspec.json.encode(body)
 
 
