@@ -18,18 +18,23 @@ OURS = {
     "root": "a page that lists the routes",
     "preemption (not registered)": "the route that its users configured and that was forgotten",
 }
-"""Where we answer on purpose what they did not, and what that is."""
+"""Where we answer by default what they did not, and what that is; under compat it is not there."""
 
 FILTER_KEYS = ["Nodes", "NodeNames", "FailedNodes", "Error"]
 
 
 def cases(exchanges: list[dict[str, Any]]) -> list[Any]:
-    """Return exchanges as parameters, without those that are answered otherwise on purpose."""
-    return [pytest.param(one, id=one["note"]) for one in exchanges if one["note"] not in OURS]
+    """Return exchanges as parameters, each by default and under compat; by default without what is `OURS`."""
+    modes = (None, "original")
+    return [
+        pytest.param(one, compat, id=f"{one['note']}, {compat or 'default'}")
+        for one in exchanges
+        for compat in modes
+        if compat or one["note"] not in OURS
+    ]
 
 
-@pytest.mark.parametrize("compat", [None, "original"])
-@pytest.mark.parametrize("case", cases(BASE))
+@pytest.mark.parametrize(("case", "compat"), cases(BASE))
 async def test_the_common_base_of_the_replaced_extenders(case: dict[str, Any], compat: str | None) -> None:
     asked, recorded = case["request"], case["response"]
     async with serving(*SERVED[case["server"]], compat=compat) as ask:
@@ -91,9 +96,7 @@ async def test_node_index_keeps_its_manners(note: str, method: str, path: str) -
     assert answer.headers.get("allow") == recorded["headers"].get("Allow")
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(one, id=one["note"]) for one in SAMPLE["http"] if one["path"] != "/bind"]
-)
+@pytest.mark.parametrize("case", [pytest.param(one, id=one["note"]) for one in SAMPLE["http"]])
 async def test_the_sample_extender(case: dict[str, Any]) -> None:
     recorded = case["response"]
     async with serving("Lucky", compat="original") as ask:

@@ -38,6 +38,11 @@ def find_plugin(name: str) -> type[Plugin]:
     raise _unknown(name)
 
 
+def is_built_in(name: str) -> bool:
+    """Tell whether a name is one of Roost's plugins or of kube-scheduler's, which an installed plugin cannot have."""
+    return name in REGISTRY or name in KUBE_SCHEDULER_PLUGINS
+
+
 def installed_plugins() -> list[str]:
     """Return the names of the plugins that are installed beside Roost."""
     return sorted(one.name for one in _entry_points())
