@@ -122,7 +122,7 @@ def test_a_policy_of_ones_own_from_the_working_directory(tmp_path: Path) -> None
 def test_an_unknown_policy_is_one_sentence() -> None:
     done = roost("demo", "--policy", "SpotFirt")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "roost: unknown plugin SpotFirt; did you mean SpotFirst?\n"
+    assert done.stderr == "roost: --policy: unknown plugin SpotFirt; did you mean SpotFirst?\n"
 
 
 def test_it_can_be_kept_for_kubectl() -> None:
@@ -147,3 +147,120 @@ def test_a_cluster_stays_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert sum(capacity == "spot" for _, capacity in rows) == 3
         cluster.send_signal(signal.SIGTERM)
         assert cluster.wait(SECONDS) == 0
+
+
+# ---- manifests, configurations and extenders of one's own
+
+WORLD = """\
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: v1
+    kind: Node
+    metadata: {name: left, annotations: {congestion-factor: "90"}}
+    status: {allocatable: {cpu: "4", memory: 8Gi, pods: "10", nvidia.com/gpu: "2"}}
+  - apiVersion: v1
+    kind: Node
+    metadata: {name: right, annotations: {congestion-factor: "10"}}
+    status: {allocatable: {cpu: "2", memory: 8Gi, pods: "10"}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: new}
+spec: {schedulerName: mine, containers: [{name: app, image: app, resources: {requests: {cpu: "1"}}}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: early}
+spec: {nodeName: left, containers: [{name: app, image: app, resources: {limits: {nvidia.com/gpu: 1}}}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: of-another}
+spec: {containers: [{name: app, image: app}]}
+"""
+HEADER = (
+    "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{schedulerName: mine}]\n"
+)
+ASKING = (
+    HEADER + "extenders: [{urlPrefix: 'https://localhost:1/x', prioritizeVerb: priorities/congestion, weight: 10}]\n"
+)
+
+
+def demo_of(folder: Path, manifest: str, configuration: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "world.yaml").write_text(manifest)
+    (folder / "scheduler.yaml").write_text(configuration)
+    return roost("demo", "-f", "world.yaml", "--config", "scheduler.yaml", *options, cwd=folder)
+
+
+def test_it_shows_a_world_of_ones_own(tmp_path: Path) -> None:
+    done = demo_of(tmp_path, WORLD, HEADER)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "Policy: as in scheduler.yaml. Applied: Node/left, Node/right, Pod/new, Pod/early, Pod/of-another.\n"
+        "\n"
+        "  pod          node     why\n"
+        " ─────────────────────────────────────────────────────────────────────────────────\n"
+        "  early        left     was there before\n"
+        "  new          left     score 445, next best right with 442; 2 of 2 nodes fit\n"
+        "  of-another   (none)   its schedulerName is default-scheduler; here runs mine\n"
+        "\n"
+        "  node    cpu used   nvidia.com/gpu used   pods\n"
+        " ───────────────────────────────────────────────\n"
+        "  left      1 of 4                1 of 2      2\n"
+        "  right     0 of 2                            0\n"
+    )
+
+
+def test_its_extenders_are_served_wherever_they_are_said_to_be(tmp_path: Path) -> None:
+    done = demo_of(tmp_path, WORLD, ASKING.replace("https:", "http:"), "--extender", "Congestion", "-o", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {pod["name"]: pod["node"] for pod in json.loads(done.stdout)["pods"]} == {
+        "early": "left", "new": "right", "of-another": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("manifest", "configuration", "options", "says"),
+    [
+        pytest.param(
+            "kind: Pod", HEADER, (), "world.yaml, object 1: apiVersion is missing", id="an object without apiVersion"
+        ),
+        pytest.param("- 1", HEADER, (), "world.yaml, object 1: a Kubernetes object is expected", id="a list"),
+        pytest.param("{", HEADER, (), "world.yaml: line 2, column 1: no valid YAML", id="no YAML"),
+        pytest.param(
+            "{apiVersion: v1, kind: Pod}", HEADER, (), "world.yaml, object 1: metadata.name is missing", id="no name"
+        ),
+        pytest.param(
+            "{apiVersion: x/v1, kind: Foo, metadata: {name: a}}",
+            HEADER,
+            (),
+            "world.yaml, object 1: Foo of x/v1 is not served by the embedded cluster; leave it out",
+            id="a kind that is not served",
+        ),
+        pytest.param(
+            "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {}}",
+            HEADER,
+            (),
+            'world.yaml, object 1: Pod "a" is invalid',
+            id="what an API server refuses",
+        ),
+        pytest.param(WORLD, HEADER, ("-f", "gone.yaml"), "cannot read the manifest gone.yaml: No such", id="no file"),
+        pytest.param(
+            WORLD,
+            HEADER,
+            ("--extender", "Foo"),
+            "--extender: is given 1 times, but the extenders of the configuration have 0 addresses",
+            id="an extender that nobody asks",
+        ),
+        pytest.param(WORLD, ASKING, ("--extender", "Fo"), "--policy: unknown plugin Fo", id="an unknown extender"),
+        pytest.param(WORLD, HEADER, ("--policy", "Foo"), "--policy makes a profile of its own", id="two policies"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    manifest: str, configuration: str, options: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    done = demo_of(tmp_path, manifest, configuration, *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"roost: {says}")
+    assert done.stderr.count("\n") == 1

@@ -1,6 +1,8 @@
 """What the demo shows: pods with their node and one line of why, nodes with their load; as text, live, or as data."""
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,19 +16,29 @@ from roost.api.quantity import milli_value
 from roost.apiserver.nodes import CAPACITY_LABEL, PRICE_LABEL
 from roost.apiserver.resources import NODE, POD
 from roost.apiserver.store import Object, Store
+from roost.cli.demo_objects import GivenObject
 from roost.framework.decision import Decision
 
 Row = dict[str, Any]
 WIDTH = 118
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
+_EARLY = "was there before"
+_FEW = 3
+_LABELLED = (("zone", "zone"), ("capacity", "capacity"), ("$/hour", "price"))
 
 
 class DemoView:
-    """Follows a store and the Decisions of a scheduler."""
+    """Follows a store and the Decisions of a scheduler of some names, on objects that somebody else creates."""
 
-    def __init__(self, store: Store, policy: str) -> None:
-        self.applied: list[str] = []
+    def __init__(
+        self, store: Store, policy: str, objects: Sequence[GivenObject], scheduler_names: Sequence[str]
+    ) -> None:
         self._store = store
         self._policy = policy
+        self._objects = objects
+        self._scheduler_names = scheduler_names
+        self._pods_to_come = sum(given.pods_to_come for given in objects)
         self._why: dict[str, str] = {}
         self._live: Live | None = None
 
@@ -35,9 +47,9 @@ class DemoView:
         self._why[decision.pod.key] = why(decision)
 
     def is_settled(self) -> bool:
-        """Tell whether every pod runs or is known not to fit."""
+        """Tell whether every pod runs or is known not to."""
         pods = self._pods()
-        return len(pods) > len(self.applied) and all(
+        return sum(not pod["early"] for pod in pods) >= self._pods_to_come and all(
             pod["phase"] == "Running" or (not pod["node"] and pod["why"]) for pod in pods
         )
 
@@ -61,24 +73,42 @@ class DemoView:
         console = Console(width=None if Console().is_terminal else WIDTH, highlight=False)
         with console.capture() as captured:
             console.print(self._tables())
-        return captured.get().rstrip()
+        lines = (line.rstrip() for line in captured.get().rstrip().split("\n"))
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
     def facts(self) -> Row:
         """Return what is shown as plain data."""
-        return {"policy": self._policy, "applied": self.applied, "pods": self._pods(), "nodes": self._nodes()}
+        pods = [{key: value for key, value in pod.items() if key != "early"} for pod in self._pods()]
+        applied = [given.label for given in self._objects]
+        return {"policy": self._policy, "applied": applied, "pods": pods, "nodes": self._nodes()}
 
     def _pods(self) -> list[Row]:
-        return [self._pod(stored.object) for stored in self._store.all(POD)]
+        """Return the pods in the order in which they were decided."""
+        order = {key: place for place, key in enumerate(self._why)}
+        pods = [self._pod(stored.object) for stored in self._store.all(POD)]
+        return sorted(
+            pods, key=lambda pod: order.get(f"{pod['namespace']}/{pod['name']}", -1 if pod["early"] else len(order))
+        )
 
     def _pod(self, pod: Object) -> Row:
-        meta = pod["metadata"]
+        meta, spec = pod["metadata"], pod["spec"]
+        key = f"{meta['namespace']}/{meta['name']}"
+        early = bool(spec.get("nodeName")) and key not in self._why
         return {
             "namespace": meta["namespace"],
             "name": meta["name"],
             "phase": pod.get("status", {}).get("phase", ""),
-            "node": pod["spec"].get("nodeName"),
-            "why": self._why.get(f"{meta['namespace']}/{meta['name']}", ""),
+            "node": spec.get("nodeName"),
+            "why": self._why.get(key) or (_EARLY if early else self._why_not(spec)),
+            "early": early,
         }
+
+    def _why_not(self, spec: Object) -> str:
+        """Return why nobody decides about a pod; empty if it is to be decided."""
+        name = spec.get("schedulerName")
+        if name in self._scheduler_names:
+            return ""
+        return f"its schedulerName is {name}; here runs {', '.join(self._scheduler_names)}"
 
     def _nodes(self) -> list[Row]:
         used: dict[str, list[Object]] = {}
@@ -89,8 +119,14 @@ class DemoView:
         ]
 
     def _tables(self) -> Group:
-        title = Text(f"Policy: {self._policy}. Applied: {', '.join(self.applied)}.", style="bold")
+        title = Text(f"Policy: {self._policy}. Applied: {', '.join(self._applied())}.", style="bold")
         return Group(title, self._pod_table(), self._node_table())
+
+    def _applied(self) -> Iterator[str]:
+        """Yield what was applied: by name, or by number where there are many of a kind."""
+        for resource in dict.fromkeys(given.resource for given in self._objects):
+            labels = [given.label for given in self._objects if given.resource is resource]
+            yield from labels if len(labels) <= _FEW else [f"{len(labels)} {resource.plural}"]
 
     def _pod_table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD)
@@ -102,12 +138,18 @@ class DemoView:
         return table
 
     def _node_table(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD)
-        for column in ("node", "zone", "capacity", "$/hour", "cpu used", "pods"):
-            table.add_column(column, justify="right" if column in ("$/hour", "cpu used", "pods") else "left")
-        for node in self._nodes():
+        table, nodes = Table(box=box.SIMPLE_HEAD), self._nodes()
+        columns = [(title, key) for title, key in _LABELLED if any(node[key] for node in nodes)]
+        extended = sorted({name for node in nodes for name in node["extended"]})
+        table.add_column("node")
+        for title, key in columns:
+            table.add_column(title, justify="right" if key == "price" else "left")
+        for title in ("cpu used", *(f"{name} used" for name in extended), "pods"):
+            table.add_column(title, justify="right")
+        for node in nodes:
             cpu = f"{node['cpuUsed']:g} of {node['cpu']:g}"
-            table.add_row(node["name"], node["zone"], node["capacity"], node["price"], cpu, str(node["pods"]))
+            others = [_share(node["extended"].get(name)) for name in extended]
+            table.add_row(node["name"], *(node[key] for _, key in columns), cpu, *others, str(node["pods"]))
         return table
 
 
@@ -125,14 +167,28 @@ def why(decision: Decision) -> str:
 
 
 def _node(node: Object, pods: list[Object]) -> Row:
-    labels = node["metadata"]["labels"]
-    asked = [c["resources"]["requests"].get("cpu", 0) for pod in pods for c in pod["spec"]["containers"]]
+    labels = node["metadata"].get("labels") or {}
+    allocatable = (node.get("status") or {}).get("allocatable") or {}
+    used = Counter[str]()
+    for pod in pods:
+        for container in pod["spec"]["containers"]:
+            asked = (container.get("resources") or {}).get("requests") or {}
+            used.update({name: milli_value(quantity) for name, quantity in asked.items()})
     return {
         "name": node["metadata"]["name"],
-        "zone": labels["topology.kubernetes.io/zone"],
-        "capacity": labels[CAPACITY_LABEL],
-        "price": labels[PRICE_LABEL],
-        "cpu": milli_value(node["status"]["allocatable"]["cpu"]) / 1000,
-        "cpuUsed": sum(milli_value(quantity) for quantity in asked) / 1000,
+        "zone": labels.get(ZONE_LABEL, ""),
+        "capacity": labels.get(CAPACITY_LABEL, ""),
+        "price": labels.get(PRICE_LABEL, ""),
+        "cpu": milli_value(allocatable.get("cpu", 0)) / 1000,
+        "cpuUsed": used["cpu"] / 1000,
+        "extended": {
+            name: {"used": used[name] // 1000, "allocatable": milli_value(quantity) // 1000}
+            for name, quantity in allocatable.items()
+            if "/" in name
+        },
         "pods": len(pods),
     }
+
+
+def _share(amounts: Row | None) -> str:
+    return f"{amounts['used']} of {amounts['allocatable']}" if amounts else ""

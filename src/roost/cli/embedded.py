@@ -3,24 +3,23 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
-import yaml
 from msgspec import Struct
 
 from roost.apiserver.in_process import InProcessCluster
 from roost.apiserver.kubeconfig import write_kubeconfig
 from roost.apiserver.nodes import build_nodes
-from roost.apiserver.resources import NODE, resource_of_kind
+from roost.apiserver.resources import NODE
 from roost.apiserver.server import serve
 from roost.apiserver.standins.run import run_standins
 from roost.apiserver.store import Store
+from roost.cli.demo_objects import GivenObject
 from roost.cli.signals import stop_on_signals
-from roost.errors import ConfigError
+from roost.errors import ApiError, ConfigError
 
 REGION = "eu-west-1"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -38,17 +37,14 @@ class Embedded(Struct, frozen=True):
         """The cluster as a scheduler in this process sees it."""
         return InProcessCluster(self.store)
 
-    def apply(self, manifest: Path) -> list[str]:
-        """Create the objects of a manifest; return what was created, as kind/name."""
-        documents = [document for document in yaml.safe_load_all(manifest.read_text()) if document]
-        return [self._create(document) for document in documents]
-
-    def _create(self, document: dict[str, Any]) -> str:
-        namespace = document["metadata"].get("namespace", "default")
-        resource = resource_of_kind(document["apiVersion"], document["kind"])
-        assert resource is not None, f"the manifest has a kind that is not served: {document['kind']}"
-        self.store.create(resource, document, namespace)
-        return f"{document['kind']}/{document['metadata']['name']}"
+    def create(self, objects: Iterable[GivenObject]) -> None:
+        """Create objects; raises ConfigError naming the one that the API refuses."""
+        for given in objects:
+            namespace = given.object["metadata"].get("namespace") or "default"
+            try:
+                self.store.create(given.resource, given.object, namespace if given.resource.namespaced else "")
+            except ApiError as error:
+                raise ConfigError(f"{given.origin}: {error}") from error
 
 
 @asynccontextmanager
