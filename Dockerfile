@@ -1,7 +1,7 @@
-# The image of `roost run`. Everything that is installed is pinned by hash in requirements/run.txt; Roost itself is pure
-# Python and is copied, so no build tool is fetched.
+# The image of `roost run`, `roost extend` and all other commands. Everything that is installed is pinned by hash in
+# requirements/run.txt; Roost itself is pure Python and is copied, so no build tool is fetched.
 #
-#   docker build -t roost:0.1.0 .
+#   make build IMAGE=REGISTRY/roost:0.1.0
 #   docker buildx build --platform linux/amd64,linux/arm64 -t REGISTRY/roost:0.1.0 --push .
 #
 # All dependencies have wheels for amd64 and arm64 (glibc), hence a slim Debian base and not Alpine.
