@@ -86,8 +86,17 @@ def test_the_plugin_of_the_contributors_page_works(tmp_path: Path, monkeypatch: 
     assert roost.decide(pod("new"), nodes, placed, policy="quiet:Quiet").node == "b"
 
 
+def test_the_extender_of_the_readme_is_one_that_roost_would_ask() -> None:
+    documents = [yaml.safe_load(block) for block in blocks(README, "yaml")]
+    (extenders,) = (document for document in documents if "extenders" in document)
+    header = {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration"}
+    (extender,) = load_configuration(yaml.safe_dump(header | extenders)).extenders
+    assert (extender.filter_verb, extender.node_cache_capable) == ("filter", True)
+
+
 def test_the_pod_of_the_readme_names_roost() -> None:
-    (manifest,) = (yaml.safe_load(block) for block in blocks(README, "yaml"))
+    documents = [yaml.safe_load(block) for block in blocks(README, "yaml")]
+    (manifest,) = (document for document in documents if document.get("kind") == "Pod")
     assert manifest["spec"]["schedulerName"] == "roost"
 
 
