@@ -10,6 +10,7 @@ from roost import __version__
 from roost.config.configuration import Configuration
 from roost.config.load import load_configuration
 from roost.config.profiles import build_profiles
+from roost.scheduler.further_kinds import FURTHER_KINDS
 
 BASE = Path(__file__).parents[2] / "deploy" / "base"
 
@@ -63,7 +64,11 @@ def test_the_roles_grant_what_is_needed_and_no_more() -> None:
     reads = {("", resource, verb) for resource in ("nodes", "pods") for verb in ("get", "list", "watch")}
     writes = {("", "pods/binding", "create"), ("", "pods/status", "patch")}
     events = {("events.k8s.io", "events", verb) for verb in ("create", "patch")}
-    assert granted == reads | writes | events
+    further = {(f.kind.group, f.kind.plural, verb) for f in FURTHER_KINDS for verb in ("list", "watch")}
+    binds_volumes = {
+        ("", resource, verb) for resource in ("persistentvolumes", "persistentvolumeclaims") for verb in ("get", "patch")
+    }
+    assert granted == reads | further | binds_volumes | writes | events
 
 
 def test_the_lease_is_the_one_that_the_configuration_asks_for(configuration: Configuration) -> None:

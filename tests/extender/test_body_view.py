@@ -43,6 +43,9 @@ taints = st.lists(
 )
 
 
+features = st.none() | st.lists(st.sampled_from(["A", "B"]), unique=True).map(tuple)
+
+
 @st.composite
 def nodes(draw: st.DrawFn) -> list[Node]:
     names = draw(st.lists(st.sampled_from("abcdeé"), unique=True, max_size=6))
@@ -59,7 +62,7 @@ def nodes(draw: st.DrawFn) -> list[Node]:
             unschedulable=draw(st.booleans()),
             images=draw(st.dictionaries(st.sampled_from(["app:v1", "db:v2"]), st.integers(1, 9), max_size=2)),
         )
-        status = msgspec.structs.replace(one.status, allocatable=draw(amounts))
+        status = msgspec.structs.replace(one.status, allocatable=draw(amounts), declared_features=draw(features))
         made.append(msgspec.structs.replace(one, status=status))
     return made
 
@@ -83,6 +86,7 @@ def test_the_columns_are_those_of_the_watch_cache(given_nodes: list[Node]) -> No
     for column in ("alive", "rank", "name_hash", "unschedulable"):
         assert getattr(view, column).tolist() == getattr(live, column).tolist(), column
     assert [view.taint_sets[id_] for id_ in view.taint_set] == [live.taint_sets[id_] for id_ in live.taint_set]
+    assert [view.feature_sets[i] for i in view.feature_set] == [live.feature_sets[i] for i in live.feature_set]
     for key in ("zone", "nowhere"):
         here, there = view.label(key), live.label(key)
         assert [here.values[id_] for id_ in here.ids] == [there.values[id_] for id_ in there.ids]

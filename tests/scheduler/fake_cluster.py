@@ -20,7 +20,10 @@ Object = dict[str, Any]
 
 @dataclass
 class Fault:
-    """What goes wrong with a request: before it takes effect, or after it (the answer is lost)."""
+    """What goes wrong with a request: before it takes effect, or after it (the answer is lost).
+
+    `concerns` is asked about the key of the object, or the plural name where a request has none.
+    """
 
     error: Exception | None
     after: bool = False
@@ -245,7 +248,7 @@ class FakeCluster:
         await asyncio.sleep(self.latency)
         if not self.is_up:
             raise Unreachable("connection refused")
-        fault = self._fault(verb, key)
+        fault = self._fault(verb, key or kind.plural)
         if fault is not None:
             await asyncio.sleep(fault.seconds)
             if fault.error is not None and not fault.after:

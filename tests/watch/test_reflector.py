@@ -168,6 +168,13 @@ async def test_a_connection_that_keeps_breaking_is_told_once():
     assert run.slept == [0.2] * 5
 
 
+async def test_a_kind_that_the_server_lacks_is_no_trouble_to_who_can_do_without_and_is_asked_for_again_later():
+    cluster = Scripted(NotFound("no such kind"), listing("a"), [[added("b", "11")]], NotFound("gone"))
+    run = await cluster.run(on_lacking=lambda: cluster.seen.append("lacking"))
+    assert run.seen == ["lacking", ["a"], ["b"], "lacking"]
+    assert (run.slept, run.trouble) == ([300.0, 300.0], [])
+
+
 @pytest.mark.parametrize("error", [Unauthorized("401"), Forbidden("403")])
 async def test_who_may_not_list_at_first_is_told_by_an_error(error):
     cluster = Scripted(error)

@@ -13,12 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roost.api.node import Node
+from roost.api.selectors import LabelSelector
 from roost.api.taints import Taint
 from roost.cache.columns import EXACT_CAPACITY, Columns, name_hash
 from roost.cache.images import Images
+from roost.cache.storage import StorageObjects
 from roost.extender.body_nodes import BodyNodes
 from roost.framework.journal import Journal
 from roost.framework.measure import Measure, Measured, read_time
+from roost.framework.memory import NoNominations
+from roost.framework.node_volumes import NoVolumes
+from roost.framework.pod_info import PodInfo
+from roost.framework.pod_terms import AffinityTerm, PodTerm, TermKind
 from roost.framework.resources import CPU, MEMORY, NONZERO_CPU, NONZERO_MEMORY, Int64, ResourceIndex
 from roost.framework.view import Bool, Float64, ImageColumn, Int32, LabelColumn, UInt64
 
@@ -114,6 +120,11 @@ class BodyView:
         counts: Int64 = np.count_nonzero(self.allocatable, axis=1).astype(np.int64)
         return counts
 
+    @property
+    def device_resources(self) -> Mapping[str, str]:
+        """The resources that stand for devices, as far as somebody follows that."""
+        return {} if self._placed is None else self._placed.device_resources
+
     # ---- labels, taints, images
 
     @cached_property
@@ -139,6 +150,22 @@ class BodyView:
     def taint_set(self) -> Int32:
         """Which taints each row has."""
         return np.array([self._taint_ids[taints] for taints in self.nodes.taints], dtype=np.int32)
+
+    @cached_property
+    def _feature_ids(self) -> Mapping[frozenset[str], int]:
+        declared = (frozenset(node.status.declared_features or ()) for node in self.nodes.whole)
+        return {features: id_ for id_, features in enumerate(dict.fromkeys([frozenset(), *declared]))}
+
+    @property
+    def feature_sets(self) -> Sequence[frozenset[str]]:
+        """The distinct sets of features that nodes declare, which `feature_set` indexes."""
+        return list(self._feature_ids)
+
+    @cached_property
+    def feature_set(self) -> Int32:
+        """Which features each row declares."""
+        declared = (frozenset(node.status.declared_features or ()) for node in self.nodes.whole)
+        return np.array([self._feature_ids[features] for features in declared], dtype=np.int32)
 
     def label(self, key: str) -> LabelColumn:
         """Return the column of a label key."""
@@ -217,6 +244,45 @@ class BodyView:
         if self._placed is None:
             return np.zeros(self.size, dtype=np.int32)
         return self._by_row(self._placed.pods_of(owner))
+
+    def default_selector(self, pod: PodInfo) -> LabelSelector | None:
+        """Return what selects a pod and those that belong to it, as far as the watch cache knows."""
+        return None if self._placed is None else self._placed.default_selector(pod)
+
+    def matching(self, *terms: PodTerm) -> Int32:
+        """Return how many pods of each row all of the terms mean."""
+        if self._placed is None:
+            return np.zeros(self.size, dtype=np.int32)
+        return self._by_row(self._placed.matching(*terms))
+
+    def existing_terms(self, kind: TermKind, pod: PodInfo) -> Mapping[AffinityTerm, Int32]:
+        """Return the terms of placed pods that mean a pod, each with how many pods of each row bear it."""
+        found = {} if self._placed is None else self._placed.existing_terms(kind, pod)
+        return {term: self._by_row(column) for term, column in found.items()}
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        """Return the labels of a namespace, as far as the watch cache knows."""
+        return {} if self._placed is None else self._placed.namespace_labels(name)
+
+    @property
+    def nominations(self) -> NoNominations:
+        """The nodes that are promised to pods: kube-scheduler sees to these itself."""
+        return NoNominations()
+
+    @property
+    def cluster(self) -> Any:
+        """The nodes of the request, which are all that is known: this view."""
+        return self
+
+    @property
+    def storage(self) -> StorageObjects:
+        """The volumes and claims of the cluster, as far as the watch cache knows."""
+        return StorageObjects() if self._placed is None else self._placed.storage
+
+    @property
+    def volumes(self) -> NoVolumes:
+        """The volumes that the pods of each row use: none that are known."""
+        return NoVolumes(self.size)
 
     @cached_property
     def _placed_slots(self) -> Int64:

@@ -208,9 +208,10 @@ class Webhook:
 
     def _look_back(self, asked: Question) -> None:
         """Take notice of what policies read in the annotations of nodes that came in full."""
-        if isinstance(asked.view, BodyView):
-            self.metrics.unmonitored.update(unmonitored(asked.view))
-            self._reporter.unreadable(asked.view.unreadable)
+        view: object = asked.view
+        if isinstance(view, BodyView):
+            self.metrics.unmonitored.update(unmonitored(view))
+            self._reporter.unreadable(view.unreadable)
 
     def _reserve(self, asked: Question, position: int) -> None:
         """Count the pod on the node that our answer points at."""

@@ -76,7 +76,7 @@ class Binder:
 
     def start(self, assignment: Assignment) -> None:
         """Begin the binding cycle of a pod that has been assumed."""
-        if not assignment.effects.can_wait:
+        if not assignment.effects.can_wait(assignment.info):
             self.lane.put(assignment)
             return
         task = asyncio.create_task(self._prepare(assignment), name=f"prepare {assignment.info.key}")
@@ -100,7 +100,8 @@ class Binder:
         effects, info, node_name = assignment.effects, assignment.info, assignment.node_name
         if await self._survives(assignment, effects.reserve_and_permit(info, node_name)):
             self._outcomes.permitted(assignment)
-            if await self._survives(assignment, effects.pre_bind(info, node_name)):
+            prepared = effects.pre_bind(info, node_name, lambda: assignment.queued.state == "gone")
+            if await self._survives(assignment, prepared):
                 self.lane.put(assignment)
 
     async def _bind(self, assignment: Assignment) -> None:

@@ -1,7 +1,8 @@
-"""Keeps the `PodScheduled` condition of pods that wait up to date: autoscalers start from it.
+"""Keeps the `PodScheduled` condition of pods that wait, and the node promised to them, up to date in the cluster.
 
-A condition is written only when it differs from what the pod has, and never waits behind events. A pod about to be
-bound must not be called unschedulable a moment later, so its binding waits for a patch that is already on its way.
+Autoscalers start from the condition. It is written only when it differs from what the pod has, and never waits behind
+events. A pod about to be bound must not be called unschedulable a moment later, so its binding waits for a patch that
+is already on its way.
 """
 
 import asyncio
@@ -27,18 +28,22 @@ _KEPT = 50_000
 logger = logging.getLogger(__name__)
 
 
+Text = tuple[str, str, str]
+
+
 class Verdict(Struct):
-    """What a pod's condition is to say, and how often that was tried."""
+    """What a pod's condition is to say, the node it is promised ("" for none), and how often that was tried."""
 
     pod: PodInfo
     reason: Reason
     message: str
+    nominated: str
     tries: int = 0
 
     @property
-    def text(self) -> tuple[str, str]:
-        """What is compared: the reason and the message."""
-        return self.reason, self.message
+    def text(self) -> Text:
+        """What is compared: the reason, the message, and the node promised."""
+        return self.reason, self.message, self.nominated
 
 
 class Conditions:
@@ -50,13 +55,14 @@ class Conditions:
         self._cluster = cluster
         self._wall = wall
         self._wanted: dict[str, Verdict] = {}
-        self._written: dict[str, tuple[str, str]] = {}
+        self._written: dict[str, Text] = {}
         self._under_way: dict[str, asyncio.Future[None]] = {}
         self._delayed: dict[str, asyncio.TimerHandle] = {}
 
-    def set(self, pod: PodInfo, reason: Reason, message: str) -> None:
-        """Have the condition say this, if it does not yet."""
-        verdict = Verdict(pod, reason, message)
+    def set(self, pod: PodInfo, reason: Reason, message: str, nominated: str | None = None) -> None:
+        """Have the condition say this, and the status name the node promised (None: as it does), if not so yet."""
+        promised = pod.pod.status.nominated_node_name if nominated is None else nominated
+        verdict = Verdict(pod, reason, message, promised)
         if not self.is_pending(pod.uid) and self._said(pod) == verdict.text:
             return
         self._call_off(pod.uid)
@@ -86,7 +92,7 @@ class Conditions:
         for uid in list(self._delayed):
             self._call_off(uid)
 
-    def _said(self, pod: PodInfo) -> tuple[str, str] | None:
+    def _said(self, pod: PodInfo) -> Text | None:
         """Return what the condition says: what we wrote, until the watch has shown it; then what the watch shows."""
         current, written = _current(pod), self._written.get(pod.uid)
         if written == current:
@@ -136,7 +142,10 @@ class Conditions:
 
     async def _send(self, verdict: Verdict) -> None:
         meta = verdict.pod.pod.metadata
-        patch = {"metadata": {"uid": meta.uid}, "status": {"conditions": [self._condition(verdict)]}}
+        status: dict[str, Any] = {"conditions": [self._condition(verdict)]}
+        if verdict.nominated or verdict.pod.pod.status.nominated_node_name:
+            status["nominatedNodeName"] = verdict.nominated or None
+        patch = {"metadata": {"uid": meta.uid}, "status": status}
         await self._cluster.patch(POD, meta.name, patch, meta.namespace, subresource="status")
 
     def _condition(self, verdict: Verdict) -> dict[str, Any]:
@@ -153,11 +162,11 @@ class Conditions:
         return condition
 
 
-def _current(pod: PodInfo) -> tuple[str, str] | None:
-    """Return what the condition of a pod says, if it says that the pod is not scheduled."""
+def _current(pod: PodInfo) -> Text | None:
+    """Return what the status of a pod says, if it says that the pod is not scheduled."""
     for condition in pod.pod.status.conditions or ():
         if condition.type == "PodScheduled" and condition.status == "False":
-            return condition.reason, condition.message
+            return condition.reason, condition.message, pod.pod.status.nominated_node_name
     return None
 
 

@@ -9,6 +9,7 @@ from roost.api.kinds import NODE, POD
 from roost.framework.cycle import Cycle
 from roost.framework.measure import STALE_SECONDS
 from roost.scheduler.full_nodes import FullNodes
+from roost.scheduler.further_kinds import Follower
 from roost.scheduler.lane import Lane
 from roost.watch.reflector import reflect
 
@@ -26,7 +27,12 @@ class Crew:
 
     def __init__(self, scheduler: "Scheduler") -> None:
         self._scheduler = scheduler
-        self._lanes: list[Lane[Any]] = [scheduler.binder.lane, scheduler.conditions.lane, scheduler.recorder.lane]
+        self._lanes: list[Lane[Any]] = [
+            scheduler.binder.lane,
+            scheduler.evictions.lane,
+            scheduler.conditions.lane,
+            scheduler.recorder.lane,
+        ]
         self._reflectors: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Crew":
@@ -36,6 +42,9 @@ class Crew:
             asyncio.create_task(self._follow_nodes(), name="watch-nodes"),
             asyncio.create_task(self._follow_pods(), name="watch-pods"),
         ]
+        for follower in self._scheduler.handlers.followers:
+            name = f"watch-{follower.further.kind.plural}"
+            self._reflectors.append(asyncio.create_task(self._follow_further(follower), name=name))
         if any(reads_measures(cycle) for cycle in self._scheduler.cycles.values()):
             self._reflectors.append(asyncio.create_task(self._age(), name="age"))
         extenders = self._scheduler.extenders
@@ -73,6 +82,17 @@ class Crew:
             on_replace=handlers.replace_nodes,
             on_events=handlers.change_nodes,
             on_trouble=lambda sentence: logger.warning("watching nodes: %s", sentence),
+        )
+
+    async def _follow_further(self, follower: Follower[Any]) -> None:
+        kind = follower.further.kind
+        await reflect(
+            self._scheduler.cluster,
+            kind,
+            on_replace=follower.replace,
+            on_events=follower.change,
+            on_trouble=lambda sentence: logger.warning("watching %s: %s", kind.plural, sentence),
+            on_lacking=follower.lacking,
         )
 
     async def _follow_full(self, nodes: FullNodes) -> None:

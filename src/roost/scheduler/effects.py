@@ -1,13 +1,16 @@
 """Runs the plugins of a binding cycle: those that prepare a binding, write it, hear of it, or undo what they did."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from roost.framework.cluster import Cluster
 from roost.framework.plugin import BindPlugin
 from roost.framework.pod_info import PodInfo
 from roost.framework.profile import Profile
 from roost.framework.status import Code, Status
+from roost.scheduler.news import News
 
 Effect = Callable[[Cluster, PodInfo, str], Awaitable[Status | None]]
 """A plugin's reserve, permit, pre_bind or bind."""
@@ -26,13 +29,22 @@ class Rejected(Exception):
 class Effects:
     """The effects that the plugins of one profile have on one cluster."""
 
-    def __init__(self, cluster: Cluster, profile: Profile, binder: BindPlugin | None = None) -> None:
-        """Bind through the plugins of the profile; before them through `binder`, which is an extender's."""
+    def __init__(
+        self, cluster: Cluster, profile: Profile, binder: BindPlugin | None = None, news: News | None = None
+    ) -> None:
+        """Bind through the plugins of the profile; before them through `binder`, which is an extender's.
+
+        Plugins that wait for a change are asked again when there are news.
+        """
         self._cluster = cluster
         self._profile = profile
+        self._news = News() if news is None else news
         self._binders = profile.bind if binder is None else (binder, *profile.bind)
         self.can_reject = bool(profile.reserve or profile.permit)
-        self.can_wait = bool(self.can_reject or profile.pre_bind)
+
+    def can_wait(self, pod: PodInfo) -> bool:
+        """Tell whether a plugin may take its time before a pod is bound."""
+        return self.can_reject or any(plugin.prepares(pod) for plugin in self._profile.pre_bind)
 
     async def reserve_and_permit(self, pod: PodInfo, node_name: str) -> None:
         """Return when all plugins agree to the binding; raises Rejected."""
@@ -41,10 +53,28 @@ class Effects:
         for permit in self._profile.permit:
             await self._ask(permit, permit.permit, pod, node_name)
 
-    async def pre_bind(self, pod: PodInfo, node_name: str) -> None:
-        """Prepare the binding; raises Rejected."""
-        for pre_bind in self._profile.pre_bind:
-            await self._ask(pre_bind, pre_bind.pre_bind, pod, node_name)
+    async def pre_bind(self, pod: PodInfo, node_name: str, is_gone: Callable[[], bool] = lambda: False) -> None:
+        """Prepare the binding, as long as the pod is not gone; raises Rejected."""
+        for plugin in self._profile.pre_bind:
+            if not plugin.prepares(pod):
+                continue
+            try:
+                async with asyncio.timeout(plugin.pre_bind_seconds) as allowed:
+                    await self._until_prepared(plugin, pod, node_name, is_gone)
+            except TimeoutError as error:
+                if not allowed.expired():
+                    raise
+                raise _failed_to_prepare(plugin, plugin.late) from error
+
+    async def _until_prepared(self, plugin: Any, pod: PodInfo, node_name: str, is_gone: Callable[[], bool]) -> None:
+        while True:
+            news = self._news.next
+            status = await plugin.pre_bind(self._cluster, pod, node_name)
+            if status is None or status.code is not Code.Wait:
+                return _require(status, plugin)
+            await news.wait()
+            if is_gone():
+                raise _failed_to_prepare(plugin, f'pod does not exist any more: pod "{pod.pod.name}" not found')
 
     async def bind(self, pod: PodInfo, node_name: str) -> None:
         """Have the first plugin bind the pod that does not pass; raises Rejected, ApiError and ExtenderError."""
@@ -73,9 +103,16 @@ class Effects:
                 logger.exception("unreserve of %s failed for %s", plugin, pod.key)
 
     async def _ask(self, plugin: object, effect: Effect, pod: PodInfo, node_name: str) -> None:
-        status = await effect(self._cluster, pod, node_name)
-        if status is not None and status.code not in (Code.Success, Code.Skip):
-            raise Rejected(_named(status, plugin))
+        _require(await effect(self._cluster, pod, node_name), plugin)
+
+
+def _require(status: Status | None, plugin: object) -> None:
+    if status is not None and status.code not in (Code.Success, Code.Skip):
+        raise Rejected(_named(status, plugin))
+
+
+def _failed_to_prepare(plugin: Any, problem: str) -> Rejected:
+    return Rejected(Status(Code.Error, (f'running PreBind plugin "{plugin.name}": {problem}',), plugin.name))
 
 
 def _named(status: Status, plugin: object) -> Status:

@@ -36,6 +36,7 @@ class Exposition:
     def collect(self) -> "Iterator[Metric]":
         """Yield the families, as the Prometheus library asks for them."""
         yield from self._attempts()
+        yield from self._preemption()
         yield from self._queue()
         yield from self._cluster()
         yield from self._own()
@@ -81,6 +82,21 @@ class Exposition:
             "timeout.",
             [],
             [([], metrics.scheduled_after_flush)],
+        )
+
+    def _preemption(self) -> "Iterator[Metric]":
+        metrics = self._scheduler.metrics
+        yield counter(
+            "scheduler_preemption_attempts",
+            "Total preemption attempts in the cluster till now",
+            [],
+            [([], metrics.preemption_attempts)],
+        )
+        yield histogram(
+            "scheduler_preemption_victims",
+            "Number of selected preemption victims",
+            [],
+            [([], metrics.preemption_victims)],
         )
 
     def _queue(self) -> "Iterator[Metric]":

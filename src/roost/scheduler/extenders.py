@@ -17,26 +17,35 @@ from roost.api.extender import (
     ExtenderBindingArgs,
     ExtenderBindingResult,
     ExtenderFilterResult,
+    ExtenderPreemptionResult,
     ExtenderRequest,
     HostPriority,
+    MetaPod,
+    MetaVictims,
     NodeList,
+    PreemptionRequest,
+    VictimsInFull,
     read_message,
 )
 from roost.api.full import POD_IN_FULL, FullObject
 from roost.api.pod import Pod
 from roost.errors import ExtenderError, InvalidObject, NotFound
-from roost.framework.asking import Answer, Asking, FilterQuestion, Question, decide_asking
+from roost.framework.asking import Answer, Asking, FilterQuestion, PreemptQuestion, Question, decide_asking
 from roost.framework.cluster import Cluster
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
 from roost.framework.extenders import Extender, HostScores, NoAnswer, Webhook, host_scores, kept_nodes
 from roost.framework.memory import LiveView
+from roost.framework.plan import Candidates, Victims
 from roost.framework.plugin import Context
 from roost.framework.pod_info import PodInfo
 from roost.framework.status import SKIP, Status
 from roost.scheduler.full_nodes import FullNodes
 from roost.scheduler.metrics import Metrics
 from roost.scheduler.outcomes import Lost
+
+READS_AT_ONCE = 16
+"""How many pods are read at a time for an extender that is sent victims in full."""
 
 M = TypeVar("M")
 
@@ -65,7 +74,7 @@ class Extenders:
         ordered = sorted(webhooks, key=lambda webhook: webhook.extender.ignorable)
         self._webhooks = {webhook.extender: webhook for webhook in ordered}
         self._deciding = [extender for extender in self._webhooks if extender.takes_part]
-        in_full = any(not extender.node_cache_capable for extender in self._deciding)
+        in_full = any(not one.node_cache_capable and one.is_sent_nodes for one in self._deciding)
         self.nodes = FullNodes(cluster, notify) if in_full else None
 
     @property
@@ -122,6 +131,8 @@ class Extenders:
     async def _answer(self, question: Question, pod: FullObject) -> Answer:
         if isinstance(question, FilterQuestion):
             return await self._filter(question, await self._request(question.extender, pod, question.names))
+        if isinstance(question, PreemptQuestion):
+            return await self._preempt(question, pod)
         bodies: dict[bool, bytes] = {}
         for extender in question.extenders:
             if extender.node_cache_capable not in bodies:
@@ -145,6 +156,41 @@ class Extenders:
         if isinstance(answer, NoAnswer) and extender.ignorable:
             logger.warning("%s; it is ignorable and skipped", answer.problem)
         return answer
+
+    async def _preempt(self, question: PreemptQuestion, pod: FullObject) -> Answer:
+        extender, verb = question.extender, question.extender.preempt_verb
+        if extender.node_cache_capable:
+            by_uid = {name: _by_uid(victims) for name, victims in question.candidates.items()}
+            request = PreemptionRequest(pod=pod, node_name_to_meta_victims=by_uid)
+        else:
+            request = PreemptionRequest(pod=pod, node_name_to_victims=await self._in_full(question.candidates))
+        try:
+            result = await self.send(extender, verb, "preempt", msgspec.json.encode(request), ExtenderPreemptionResult)
+        except ExtenderError as error:
+            if extender.ignorable:
+                logger.warning("%s; it is ignorable and skipped", error)
+            return NoAnswer(str(error))
+        return result.node_name_to_meta_victims or {}
+
+    async def _in_full(self, candidates: Candidates) -> dict[str, VictimsInFull]:
+        """Return candidates with their victims as the API server has them, without those of which one is gone."""
+        reading = asyncio.Semaphore(READS_AT_ONCE)
+        found = await asyncio.gather(*(self._victims_in_full(victims, reading) for victims in candidates.values()))
+        return {
+            name: VictimsInFull(pods=pods, num_pdb_violations=victims.violations)
+            for (name, victims), pods in zip(candidates.items(), found, strict=True)
+            if pods
+        }
+
+    async def _victims_in_full(self, victims: Victims, reading: asyncio.Semaphore) -> list[FullObject]:
+        pods = []
+        for victim in victims.pods:
+            try:
+                async with reading:
+                    pods.append(await self._cluster.get(POD_IN_FULL, victim.pod.name, victim.pod.namespace))
+            except NotFound:
+                return []
+        return pods
 
     async def _score(self, extender: Extender, body: bytes) -> HostScores | NoAnswer:
         try:
@@ -184,6 +230,10 @@ class ExtenderBinder:
         result = await self._extenders.send(self._extender, verb, "bind", body, ExtenderBindingResult)
         if result.error:
             raise ExtenderError(f"{self.name}: {result.error}")
+
+
+def _by_uid(victims: Victims) -> MetaVictims:
+    return MetaVictims(pods=[MetaPod(uid=pod.uid) for pod in victims.pods], num_pdb_violations=victims.violations)
 
 
 def _step(asking: Asking, answer: Any) -> Question | Decision:

@@ -5,7 +5,8 @@ queued. An object that cannot be read is reported once, and the others go on; wh
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from roost.api.node import Node
 from roost.api.pod import Pod
@@ -13,7 +14,10 @@ from roost.cache.cache import ANNOTATIONS, USAGE, Cache, Change
 from roost.errors import InvalidObject
 from roost.framework.cluster import Listing, Malformed, WatchEvent
 from roost.scheduler.conditions import Conditions
+from roost.scheduler.further_kinds import Follower, FurtherKind
 from roost.scheduler.metrics import Metrics
+from roost.scheduler.news import News
+from roost.scheduler.promises import Promises
 from roost.scheduler.queue import SchedulingQueue
 from roost.scheduler.queued_pod import QueuedPod
 from roost.scheduler.recorder import Recorder
@@ -60,11 +64,24 @@ class Handlers:
         self._wake_at = 0.0
         self.have_nodes = False
         self.have_pods = False
+        self.news = News()
+        self.promises = Promises(cache, self._note)
+        self.followers: Sequence[Follower[Any]] = ()
 
     @property
     def in_sync(self) -> bool:
-        """Whether all nodes and pods have been seen: deciding before would overfill nodes."""
-        return self.have_nodes and self.have_pods
+        """Whether all that is followed has been seen: deciding before would overfill nodes, or overlook a rule."""
+        return self.have_nodes and self.have_pods and all(follower.in_sync for follower in self.followers)
+
+    def follow(self, kinds: Iterable[FurtherKind[Any]]) -> None:
+        """Take in further kinds too; until they have been seen, nothing is in sync."""
+        self.followers = [
+            Follower(further, self._cache, note=self._note, report=self._report, notify=self._tell) for further in kinds
+        ]
+
+    def _tell(self) -> None:
+        self.news.tell()
+        self._notify()
 
     # ---- nodes
 
@@ -157,6 +174,7 @@ class Handlers:
         queued = self._queue.delete(pod.key)
         if queued is not None:
             self._conditions.forget(queued.info.uid)
+            self.promises.keep(queued.info.uid)
         was_on = self._cache.node_of(pod.key)
         try:
             change = self._cache.set_pod(pod)
@@ -179,7 +197,9 @@ class Handlers:
         known = self._queue.get(pod.key)
         if known is not None and known.info.uid != info.uid:
             self._remove_pod(known.info.pod)
-        self._queue.add(info, self._clock())
+        queued = self._queue.add(self.promises.shown(info), self._clock())
+        if queued.state == "gated":
+            self.promises.drop(info.uid)
 
     def _remove_pod(self, pod: Pod) -> None:
         """Let go of a pod that is gone, has ended, or is on no node and being deleted."""
@@ -188,6 +208,8 @@ class Handlers:
             self._queue.delete(pod.key)
             self._conditions.forget(pod.metadata.uid)
             self._recorder.forget(pod.metadata.uid)
+            self.promises.drop(pod.metadata.uid)
+            self.news.tell()
         self._note(self._cache.remove_pod(pod))
 
     # ---- what changes bring about

@@ -31,7 +31,9 @@ from roost.scheduler.binding import Binder, is_passing
 from roost.scheduler.conditions import Conditions
 from roost.scheduler.crew import Crew
 from roost.scheduler.effects import Effects
+from roost.scheduler.evictions import Evictions
 from roost.scheduler.extenders import Extenders
+from roost.scheduler.further_kinds import kinds_read
 from roost.scheduler.handlers import Handlers
 from roost.scheduler.metrics import Metrics
 from roost.scheduler.outcomes import Assignment, Lost, Outcomes, scheduled_line, score_table
@@ -97,17 +99,12 @@ class Scheduler:
         self.extenders = (
             Extenders(cluster, webhooks, self.metrics, clock=clock, notify=self._woken.set) if webhooks else None
         )
-        binder = self.extenders.binder if self.extenders is not None else None
-        self._effects = {name: Effects(cluster, cycle.profile, binder) for name, cycle in cycles.items()}
         self._learning = {name: Learning(cycle.profile) for name, cycle in cycles.items()}
         self._nonlocal = {name: _nonlocal_filters(cycle) for name, cycle in cycles.items()}
         self.recorder = Recorder(
             cluster, host=host or socket.gethostname(), clock=clock, wall=wall, is_binding=self._is_binding
         )
         self.conditions = Conditions(cluster, wall=wall)
-        self.outcomes = Outcomes(
-            self.queue, self.metrics, self.recorder, self.conditions, clock=clock, notify=self._woken.set
-        )
         self.handlers = Handlers(
             cache,
             self.queue,
@@ -118,6 +115,30 @@ class Scheduler:
             recorder=self.recorder,
             metrics=self.metrics,
             notify=self._woken.set,
+        )
+        self.handlers.follow(kinds_read(cycle.profile for cycle in cycles.values()))
+        binder = self.extenders.binder if self.extenders is not None else None
+        self._effects = {
+            name: Effects(cluster, cycle.profile, binder, self.handlers.news) for name, cycle in cycles.items()
+        }
+        self.outcomes = Outcomes(
+            self.queue,
+            self.metrics,
+            self.recorder,
+            self.conditions,
+            self.handlers.promises,
+            clock=clock,
+            notify=self._woken.set,
+        )
+        self.evictions = Evictions(
+            cluster,
+            cache,
+            self.queue,
+            self.handlers.promises,
+            self.outcomes,
+            self.recorder,
+            clock=clock,
+            wall=wall,
         )
         self.binder = Binder(
             cluster,
@@ -169,7 +190,7 @@ class Scheduler:
         """Finish the bindings that are under way, then say what is left to say."""
         deadline = self._clock() + SHUTDOWN_SECONDS
         await self.binder.abandon()
-        for lane in (self.binder.lane, self.conditions.lane, self.recorder.lane):
+        for lane in (self.binder.lane, self.evictions.lane, self.conditions.lane, self.recorder.lane):
             if lane is self.recorder.lane:
                 self.recorder.flush()
             if not await lane.drained(max(deadline - self._clock(), FLUSH_SECONDS)):
@@ -200,7 +221,7 @@ class Scheduler:
                 await self._until_woken(None)
             elif await self._decide_some():
                 continue
-            elif not self.binder.is_idle:
+            elif not (self.binder.is_idle and self.evictions.lane.is_empty):
                 await self._until_woken(self._clock() + ONCE_LOOK_SECONDS)
             elif any(pod.state == "backoff" and pod.attempts < ONCE_ATTEMPTS for pod in self.queue.pods()):
                 await self._until_woken(self._next_time())
@@ -312,11 +333,23 @@ class Scheduler:
         elif decision.outcome == "scheduled":
             self._assume(queued, decision, cycle, began)
         elif decision.outcome == "unschedulable":
-            cycle.signature(queued.info)
-            rejected_by = self._waits_for(decision, cycle)
-            self.outcomes.rejected(queued, decision.message, rejected_by, seconds)
+            self._reject(queued, decision, cycle, seconds)
         else:
             self.outcomes.failed(queued, decision.message, seconds)
+
+    def _reject(self, queued: QueuedPod, decision: Decision, cycle: Cycle, seconds: float) -> None:
+        """Have a pod wait, and the victims evicted that were found to make room for it."""
+        cycle.signature(queued.info)
+        rejected_by, plan = self._waits_for(decision, cycle), decision.plan
+        if plan is None or not plan.victims:
+            nominated = "" if plan is None else plan.nominated
+            self.metrics.preemption_attempts += plan is not None
+            self.outcomes.rejected(queued, decision.message, rejected_by, seconds, nominated=nominated)
+            return
+        self.metrics.preemption_attempts += 1
+        self.metrics.preemption_victims.observe(len(plan.victims))
+        self.outcomes.told(queued, decision.message, seconds, nominated=plan.nominated)
+        self.evictions.start(queued, plan, rejected_by)
 
     def _assume(self, queued: QueuedPod, decision: Decision, cycle: Cycle, began: float) -> None:
         effects = self._effects[cycle.profile.scheduler_name]
@@ -324,6 +357,7 @@ class Scheduler:
         line = scheduled_line(decision) if logger.isEnabledFor(logging.INFO) else ""
         assignment = Assignment(queued, decision.pod, decision.node or "", effects, began, line)
         self.cache.assume(assignment.info, assignment.node_name)
+        self.handlers.promises.keep(assignment.info.uid)
         if not effects.can_reject:
             self.queue.done(queued)
         if logger.isEnabledFor(logging.DEBUG):

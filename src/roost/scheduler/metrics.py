@@ -16,6 +16,7 @@ _LAST_ATTEMPT_LABEL = 15
 ATTEMPT_SECONDS = exponential(0.001, 2, 15)
 SLI_SECONDS = exponential(0.01, 2, 20)
 ATTEMPTS = exponential(1, 2, 5)
+VICTIMS = exponential(1, 2, 7)
 
 
 class Metrics:
@@ -27,6 +28,8 @@ class Metrics:
         self.sli: dict[str, Histogram] = {}
         self.attempts_per_pod = Histogram(ATTEMPTS)
         self.scheduled_after_flush = 0
+        self.preemption_attempts = 0
+        self.preemption_victims = Histogram(VICTIMS)
         self.malformed: dict[str, int] = {}
         self.extenders: dict[tuple[str, str, str], Histogram] = {}
 

@@ -11,6 +11,7 @@ from roost.framework.pod_info import PodInfo
 from roost.scheduler.conditions import Conditions
 from roost.scheduler.effects import Effects
 from roost.scheduler.metrics import Metrics
+from roost.scheduler.promises import Promises
 from roost.scheduler.queue import SchedulingQueue
 from roost.scheduler.queued_pod import QueuedPod
 from roost.scheduler.recorder import Recorder
@@ -54,6 +55,7 @@ class Outcomes:
         metrics: Metrics,
         recorder: Recorder,
         conditions: Conditions,
+        promises: Promises,
         *,
         clock: Callable[[], float],
         notify: Callable[[], None],
@@ -62,6 +64,7 @@ class Outcomes:
         self._metrics = metrics
         self._recorder = recorder
         self._conditions = conditions
+        self._promises = promises
         self._clock = clock
         self._notify = notify
 
@@ -78,24 +81,51 @@ class Outcomes:
         self._metrics.bound(queued.attempts, now - queued.added, after_flush=queued.flushed)
         self._recorder.scheduled(assignment.info, assignment.node_name)
 
-    def rejected(self, queued: QueuedPod, message: str, rejected_by: frozenset[str], seconds: float) -> None:
-        """Plugins turned a pod down: it waits for a change that can help it."""
+    def rejected(
+        self,
+        queued: QueuedPod,
+        message: str,
+        rejected_by: frozenset[str],
+        seconds: float,
+        *,
+        nominated: str | None = "",
+    ) -> None:
+        """Plugins turned a pod down: it waits for a change that can help it.
+
+        From now on it is promised the `nominated` node, none ("") or the same as before (None).
+        """
         if queued.state == "gone":
             return
+        self.told(queued, message, seconds, nominated=nominated)
+        self._queue.reject(queued, rejected_by, self._clock())
+        self._notify()
+
+    def preempted(self, queued: QueuedPod, rejected_by: frozenset[str], *, succeeded: bool) -> None:
+        """The victims of a pod are on their way, or could not be evicted: then it tries again soon."""
+        if queued.state == "gone":
+            return
+        self._queue.reject(queued, rejected_by, self._clock())
+        if not succeeded:
+            self._queue.retry(queued, self._clock())
+        self._notify()
+
+    def told(self, queued: QueuedPod, message: str, seconds: float, *, nominated: str | None) -> None:
+        """Tell everyone concerned that plugins turned a pod down, but the queue."""
         if logger.isEnabledFor(logging.INFO):
             logger.info("unschedulable %s: %s", queued.key, message)
         self._metrics.attempt("unschedulable", queued.scheduler_name, seconds)
         self._recorder.failed_scheduling(queued.info, message)
-        self._conditions.set(queued.info, "Unschedulable", message)
-        self._queue.reject(queued, rejected_by, self._clock())
-        self._notify()
+        self._conditions.set(queued.info, "Unschedulable", message, nominated)
+        if nominated is not None:
+            self._promises.make(queued, nominated)
 
     def failed(self, queued: QueuedPod, message: str, seconds: float) -> None:
         """An error, of a plugin or of the API server about this pod, ended an attempt: it is tried again later."""
         if queued.state == "gone":
             return
         self._recorder.failed_scheduling(queued.info, message)
-        self._conditions.set(queued.info, "SchedulerError", message)
+        self._conditions.set(queued.info, "SchedulerError", message, "")
+        self._promises.make(queued, "")
         self._put_back(queued, message, seconds, 0.0, blameless=False)
 
     def interrupted(

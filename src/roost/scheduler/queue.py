@@ -198,6 +198,11 @@ class SchedulingQueue:
             queued.attempts -= 1
             self._activate(queued, POD_UPDATED)
 
+    def retry(self, queued: QueuedPod, now: float) -> None:
+        """Give a rejected pod another try although nothing has changed that could help it."""
+        if queued.state == "unschedulable":
+            self._back_off(queued, now, POD_UPDATED)
+
     def put_back(self, queued: QueuedPod) -> None:
         """Put back a pod whose attempt has not begun after all."""
         if queued.state == "deciding":

@@ -39,7 +39,10 @@ _json = msgspec.json.encode
 
 
 class Event(Struct):
-    """An event on its way: what it says, of which pod, when it may leave at the latest, and how often it was tried."""
+    """An event on its way: what it says, of which pod, when it may leave at the latest, and how often it was tried.
+
+    `related` is another pod that has to do with it: it is on its behalf that the event happened.
+    """
 
     pod: PodInfo
     name: str
@@ -49,6 +52,7 @@ class Event(Struct):
     note: str
     count: int = 1
     tries: int = 0
+    related: PodInfo | None = None
 
 
 class Series(Struct):
@@ -104,6 +108,11 @@ class Recorder:
         self._put(pod, _SCHEDULED, f"Successfully assigned {pod.key} to {node_name}")
         self._series.pop(pod.uid, None)
 
+    def preempted(self, victim: PodInfo, preemptor: PodInfo, node_name: str) -> None:
+        """Say that a pod was evicted to make room for another."""
+        note = f"Preempted by pod {preemptor.uid} on node {node_name}"
+        self._put(victim, _PREEMPTED, note, related=preemptor)
+
     def failed_scheduling(self, pod: PodInfo, message: str) -> None:
         """Say that a pod fits nowhere or could not be bound; if the last event says just that, add to its series."""
         note, now = cut(message), self._clock()
@@ -134,12 +143,21 @@ class Recorder:
             series.patched = now
             self._put(pod, _FAILED, series.note, name=series.name, count=series.count)
 
-    def _put(self, pod: PodInfo, reason: bytes, note: str, *, name: str = "", count: int = 1) -> str:
+    def _put(
+        self,
+        pod: PodInfo,
+        reason: bytes,
+        note: str,
+        *,
+        name: str = "",
+        count: int = 1,
+        related: PodInfo | None = None,
+    ) -> str:
         if len(self.lane.jobs) >= self._capacity:
             self._drop("%d events are waiting already", self._capacity)
             return ""
         name = name or self._event_name(pod.pod.name)
-        self.lane.put(Event(pod, name, self._wall(), self._clock() + MAX_DELAY, reason, note, count))
+        self.lane.put(Event(pod, name, self._wall(), self._clock() + MAX_DELAY, reason, note, count, related=related))
         return name
 
     def _event_name(self, pod_name: str) -> str:
@@ -212,15 +230,16 @@ class Recorder:
 
     def body(self, event: Event) -> bytes:
         """Return an event as JSON."""
-        meta, scheduler_name = event.pod.pod.metadata, event.pod.pod.spec.scheduler_name
+        meta, scheduler_name = event.pod.pod.metadata, (event.related or event.pod).pod.spec.scheduler_name
         name, namespace = _json(meta.name), _json(meta.namespace)
+        related = b"" if event.related is None else b'"related":' + _reference(event.related) + b","
         return b"".join(
             (
                 b'{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":', _json(event.name),
                 b',"namespace":', namespace, b'},"eventTime":"', self._time(event.time).encode(),
                 b'","regarding":{"apiVersion":"v1","kind":"Pod","name":', name, b',"namespace":', namespace,
-                b',"uid":', _json(meta.uid), b',"resourceVersion":', _json(meta.resource_version), b'},"note":',
-                _json(event.note), b"," if event.count == 1 else b',"series":' + _json(self._series_of(event)) + b",",
+                b',"uid":', _json(meta.uid), b',"resourceVersion":', _json(meta.resource_version), b"},", related,
+                b'"note":', _json(event.note), b"," if event.count == 1 else b',"series":' + _json(self._series_of(event)) + b",",
                 event.reason, self._tails.get(scheduler_name) or self._tail(scheduler_name),
             )
         )  # fmt: skip
@@ -243,7 +262,22 @@ class Recorder:
 
 
 _SCHEDULED = b'"type":"Normal","reason":"Scheduled","action":"Binding"'
+_PREEMPTED = b'"type":"Normal","reason":"Preempted","action":"Preempting"'
 _FAILED = b'"type":"Warning","reason":"FailedScheduling","action":"Scheduling"'
+
+
+def _reference(pod: PodInfo) -> bytes:
+    meta = pod.pod.metadata
+    return _json(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "name": meta.name,
+            "namespace": meta.namespace,
+            "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
+        }
+    )
 
 
 def cut(message: str) -> str:

@@ -19,13 +19,15 @@ from typing import Generic, NamedTuple, TypeVar
 
 from roost.api.kinds import Kind
 from roost.api.meta import Value
-from roost.errors import ApiError, Forbidden, Gone, Unauthorized
+from roost.errors import ApiError, Forbidden, Gone, NotFound, Unauthorized
 from roost.framework.cluster import Cluster, Listing, WatchEvent
 
 T = TypeVar("T", bound=Value)
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 10.0
 LONG_LIFE = 10.0
+LACKING_WAIT = 300.0
+"""How long until a server that lacks the kind is asked again: it may be upgraded."""
 
 
 class Timing(NamedTuple):
@@ -61,15 +63,17 @@ async def reflect(
     on_replace: Callable[[Listing[T]], None],
     on_events: Callable[[list[WatchEvent[T]]], None],
     on_trouble: Callable[[str], None] = lambda sentence: None,
+    on_lacking: Callable[[], None] | None = None,
     field_selector: str = "",
     timing: Timing = Timing(),  # noqa: B008 - it is frozen
 ) -> None:
     """Follow a kind until cancelled; raises only if the very first list is refused (401, 403).
 
     `on_events` gets changes and objects that could not be read, no bookmarks. `on_trouble` gets a sentence when
-    something fails, and not again until the text changes or a watch has gone well.
+    something fails, and not again until the text changes or a watch has gone well. `on_lacking`, if given, is called
+    where the server does not have the kind (404), which is then no trouble.
     """
-    reflection = Reflection(cluster, kind, on_replace, on_events, on_trouble, field_selector, timing)
+    reflection = Reflection(cluster, kind, on_replace, on_events, on_trouble, on_lacking, field_selector, timing)
     patience = Patience(timing.dice)
     while True:
         await reflection.round()
@@ -88,6 +92,7 @@ class Reflection(Generic[T]):
     on_replace: Callable[[Listing[T]], None]
     on_events: Callable[[list[WatchEvent[T]]], None]
     on_trouble: Callable[[str], None]
+    on_lacking: Callable[[], None] | None
     field_selector: str
     timing: Timing
     version: str = ""
@@ -107,6 +112,8 @@ class Reflection(Generic[T]):
             self.told = ""
         except Gone:
             self.version = ""
+        except NotFound as error:
+            self._lack(error)
         except ApiError as error:
             if not self.listed and isinstance(error, (Unauthorized, Forbidden)):
                 raise
@@ -135,6 +142,13 @@ class Reflection(Generic[T]):
         versions = (event.resource_version for event in reversed(events))
         self.version = next(filter(None, versions), self.version)
         self.went_well = True
+
+    def _lack(self, error: NotFound) -> None:
+        if self.on_lacking is None:
+            self._fail(error)
+            return
+        self.version, self.failed, self.asked_for = "", True, LACKING_WAIT
+        self.on_lacking()
 
     def _fail(self, error: ApiError) -> None:
         self.failed, self.asked_for = True, error.retry_after or 0.0
