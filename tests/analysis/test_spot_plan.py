@@ -9,7 +9,7 @@ from roost.framework.decision import NodeScore
 ANTI_AFFINITY = {
     "podAntiAffinity": {
         "requiredDuringSchedulingIgnoredDuringExecution": [
-            {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}}
+            {"topologyKey": "pool", "labelSelector": {"matchLabels": {"app": "web"}}}
         ]
     }
 }
@@ -92,7 +92,7 @@ def test_x5_a_plan_drains_one_node() -> None:
     ("how", "why"),
     [
         pytest.param({"node_selector": {"pool": "on-demand"}}, "node affinity/selector", id="it asks for on-demand"),
-        pytest.param({"spec": {"affinity": ANTI_AFFINITY}}, "not supported by Roost yet", id="rules not judged yet"),
+        pytest.param({"spec": {"affinity": ANTI_AFFINITY}}, "pod anti-affinity rules", id="it avoids a pod there"),
         pytest.param(
             {"spec": {"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "d"}}]}},
             "not supported by Roost yet",
@@ -102,7 +102,7 @@ def test_x5_a_plan_drains_one_node() -> None:
     ],
 )
 def test_a_pod_is_moved_only_where_the_decision_core_lets_it(how: dict[str, Any], why: str) -> None:
-    taken = pod("taken", "s", host_ports=[80])
+    taken = pod("taken", "s", host_ports=[80], labels={"app": "web"})
     found = plan(on_demand("a"), spot("s"), pod("web", "a", **how), taken)
     assert found.drain is None
     assert why in refusals(found)["a"]

@@ -45,7 +45,7 @@ class SmallApiServer:
         """Return the answer to a GET."""
         if path == "/version":
             return {"gitVersion": "v1.36.2"}
-        return {"metadata": {"resourceVersion": "1"}, "items": self.lists[path]}
+        return {"metadata": {"resourceVersion": "1"}, "items": self.lists.get(path, [])}
 
 
 def _handler(api: SmallApiServer) -> type[BaseHTTPRequestHandler]:

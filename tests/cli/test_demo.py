@@ -183,7 +183,8 @@ HEADER = (
     "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{schedulerName: mine}]\n"
 )
 ASKING = (
-    HEADER + "extenders: [{urlPrefix: 'https://localhost:1/x', prioritizeVerb: priorities/congestion, weight: 10}]\n"
+    HEADER
+    + "extenders: [{urlPrefix: 'https://localhost:1/scheduler', prioritizeVerb: priorities/congestion, weight: 10}]\n"
 )
 
 
@@ -200,9 +201,9 @@ def test_it_shows_a_world_of_ones_own(tmp_path: Path) -> None:
         "Policy: as in scheduler.yaml. Applied: Node/left, Node/right, Pod/new, Pod/early, Pod/of-another.\n"
         "\n"
         "  pod          node     why\n"
-        " ─────────────────────────────────────────────────────────────────────────────────\n"
+        " ──────────────────────────────────────────────────────────────────────────────\n"
         "  early        left     was there before\n"
-        "  new          left     score 445, next best right with 442; 2 of 2 nodes fit\n"
+        "  new          left     score 451, next best right with 435; 2 of 2 nodes fit\n"
         "  of-another   (none)   its schedulerName is default-scheduler; here runs mine\n"
         "\n"
         "  node    cpu used   nvidia.com/gpu used   pods\n"
@@ -213,7 +214,7 @@ def test_it_shows_a_world_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_its_extenders_are_served_wherever_they_are_said_to_be(tmp_path: Path) -> None:
-    done = demo_of(tmp_path, WORLD, ASKING.replace("https:", "http:"), "--extender", "Congestion", "-o", "json")
+    done = demo_of(tmp_path, WORLD, ASKING, "--extender", "Congestion", "-o", "json")
     assert (done.returncode, done.stderr) == (0, "")
     assert {pod["name"]: pod["node"] for pod in json.loads(done.stdout)["pods"]} == {
         "early": "left", "new": "right", "of-another": None,

@@ -11,9 +11,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from roost.api.draining import DisruptionBudget, DrainPod
+from roost.api.draining import DisruptionBudget, DrainVolume
 from roost.api.labels import selects
 from roost.api.meta import OwnerReference
+from roost.api.pod import Pod
+from roost.api.volumes import Volume
 
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 SAFE_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
@@ -39,9 +41,9 @@ class PodFate(Struct, frozen=True):
 _MOVES = PodFate("moves")
 
 
-def fate_of(pod: DrainPod, rules: DrainRules) -> PodFate:
+def fate_of(pod: Pod, rules: DrainRules) -> PodFate:
     """Return what a drain means for a pod that has not ended, disruption budgets aside."""
-    controller, mark = _controller(pod), pod.annotations.get(SAFE_TO_EVICT)
+    controller, mark = controller_of(pod), pod.annotations.get(SAFE_TO_EVICT)
     if _MIRROR in pod.annotations or (controller is not None and controller.kind == "Node"):
         return PodFate("stays", "is a static pod")
     if controller is not None and controller.kind == "DaemonSet":
@@ -56,7 +58,7 @@ def fate_of(pod: DrainPod, rules: DrainRules) -> PodFate:
         return PodFate(
             "holds", "has no controller to bring it back; --delete-non-replicated-pods evicts it all the same"
         )
-    local = "" if rules.delete_local_data else _local_volume(pod)
+    local = "" if rules.delete_local_data else local_volume(pod)
     if local:
         return PodFate(
             "holds", f"has data on the node in its volume {local}; --delete-emptydir-data evicts it all the same"
@@ -64,7 +66,7 @@ def fate_of(pod: DrainPod, rules: DrainRules) -> PodFate:
     return _MOVES
 
 
-def over_budget(pods: Iterable[DrainPod], budgets: Mapping[str, Sequence[DisruptionBudget]]) -> str:
+def over_budget(pods: Iterable[Pod], budgets: Mapping[str, Sequence[DisruptionBudget]]) -> str:
     """Return why pods may not be evicted together, or nothing; `budgets` are by namespace.
 
     Every pod counts against its budget, also one that is not ready: a plan rather spends too much than too little.
@@ -90,16 +92,22 @@ def by_namespace(budgets: Iterable[DisruptionBudget]) -> dict[str, list[Disrupti
     return found
 
 
-def _overspent(pod: DrainPod, budget: DisruptionBudget) -> str:
+def controller_of(pod: Pod) -> OwnerReference | None:
+    """Return what makes a pod again, None if nothing does."""
+    return next((owner for owner in pod.metadata.owner_references or () if owner.controller), None)
+
+
+def local_volume(pod: Pod) -> str:
+    """Return the name of a volume with data on the node, empty if there is none; only a DrainPod tells."""
+    safe = {name.strip() for name in pod.annotations.get(SAFE_VOLUMES, "").split(",")}
+    return next((v.name for v in pod.spec.volumes or () if _is_local(v) and v.name not in safe), "")
+
+
+def _overspent(pod: Pod, budget: DisruptionBudget) -> str:
     if budget.allowed == 0:
         return f"{pod.key} may not be evicted now: its disruption budget {budget.name} allows no disruption"
     return f"{pod.key} is one too many: its disruption budget {budget.name} allows {budget.allowed} at a time"
 
 
-def _controller(pod: DrainPod) -> OwnerReference | None:
-    return next((owner for owner in pod.metadata.owner_references or () if owner.controller), None)
-
-
-def _local_volume(pod: DrainPod) -> str:
-    safe = {name.strip() for name in pod.annotations.get(SAFE_VOLUMES, "").split(",")}
-    return next((v.name for v in pod.spec.volumes or () if v.is_local and v.name not in safe), "")
+def _is_local(volume: Volume) -> bool:
+    return isinstance(volume, DrainVolume) and volume.is_local

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from roost.analysis.why import why
 from roost.api.quantity import milli_value
 from roost.apiserver.nodes import CAPACITY_LABEL, PRICE_LABEL
 from roost.apiserver.resources import NODE, POD
@@ -151,19 +152,6 @@ class DemoView:
             others = [_share(node["extended"].get(name)) for name in extended]
             table.add_row(node["name"], *(node[key] for _, key in columns), cpu, *others, str(node["pods"]))
         return table
-
-
-def why(decision: Decision) -> str:
-    """Return one line that says why a pod went where it did, or why nowhere."""
-    if decision.outcome != "scheduled":
-        return decision.message
-    fit = f"{decision.feasible} of {decision.evaluated} nodes fit"
-    best, *others = decision.top
-    if not others:
-        return f"the only one of {decision.evaluated} nodes that fits"
-    if others[0].total == best.total:
-        return f"score {best.total}, as {others[0].node}: the first name wins; {fit}"
-    return f"score {best.total}, next best {others[0].node} with {others[0].total}; {fit}"
 
 
 def _node(node: Object, pods: list[Object]) -> Row:

@@ -31,6 +31,7 @@ def _webhook(written: configuration.Extender, origin: str) -> HttpWebhook:
     extender = Extender(
         url=url,
         filter_verb=written.filter_verb,
+        preempt_verb=written.preempt_verb,
         prioritize_verb=written.prioritize_verb,
         bind_verb=written.bind_verb,
         weight=written.weight,

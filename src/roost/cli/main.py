@@ -13,12 +13,15 @@ from roost.cli.annotate import annotate
 from roost.cli.cluster import cluster
 from roost.cli.config import config
 from roost.cli.demo import demo
+from roost.cli.dump import dump
+from roost.cli.explain import explain
 from roost.cli.extend import extend
 from roost.cli.new import new
 from roost.cli.plugins import plugins
 from roost.cli.rebalance import rebalance
 from roost.cli.run import run
 from roost.cli.version import version
+from roost.cli.whatif import whatif
 from roost.errors import RoostError
 
 app = typer.Typer(
@@ -33,11 +36,14 @@ app.command()(demo)
 app.command()(run)
 app.command()(extend)
 app.command()(cluster)
+app.command()(dump)
+app.command()(explain)
 app.command()(plugins)
 app.add_typer(annotate, name="annotate")
 app.add_typer(config, name="config")
 app.add_typer(new, name="new")
 app.add_typer(rebalance, name="rebalance")
+app.add_typer(whatif, name="whatif")
 app.command()(version)
 
 

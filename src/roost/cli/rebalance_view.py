@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from roost.analysis.spot_plan import Drain, Move, NodeUse, Plan
-from roost.cli.demo_view import WIDTH, why
+from roost.analysis.why import why
+from roost.cli.demo_view import WIDTH
 from roost.rebalancer.drainer import Drained
 
 Facts = dict[str, Any]
