@@ -41,9 +41,9 @@ def main() -> None:
     options = _options()
     rows = [_measure(name, nodes, options.pods, options.repeat) for nodes in options.nodes for name in WORKLOADS]
     if options.json:
-        print(json.dumps({"machine": _machine(), "rows": rows}, indent=1))
+        print(json.dumps({"machine": machine(), "rows": rows}, indent=1))
         return
-    print(_machine())
+    print(machine())
     print(
         f"{'nodes':>7} {'workload':<14} {'decisions/s':>12} {'µs/decision':>12} {'(min–max)':>15} {'pod_info µs':>12}"
     )
@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _machine() -> str:
+def machine() -> str:
     return f"{platform.machine()}, Python {platform.python_version()}, one process; CPU time"
 
 
