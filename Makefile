@@ -49,6 +49,7 @@ demo: $(STAMP) ## show pods being scheduled, and why, on a cluster of its own
 
 bench: $(STAMP) ## measure the decision core, the embedded cluster and the webhook server
 	$(BIN)/python -m benchmarks.core $(ARGS)
+	$(BIN)/python -m benchmarks.nonlocal_rules
 	$(BIN)/python -m benchmarks.apiserver
 	$(BIN)/python -m benchmarks.extender
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from roost.api.node import Node
 from roost.api.pod import Pod
 from roost.cache import Cache, Change
-from roost.cache.cache import ANNOTATIONS, NODE, NODE_AND_USAGE, USAGE
+from roost.cache.cache import ANNOTATIONS, NODE, NODE_AND_USAGE, POD_LABELS, USAGE
 from roost.errors import InvalidObject
 from roost.framework.resources import CPU, PODS
 from roost.testing import node, pod
@@ -130,7 +130,8 @@ def test_a_pod_counts_from_when_it_is_seen_until_it_is_gone() -> None:
     cache = cache_of(node("a"))
     assert cache.set_pod(on("a")) == Change(USAGE, "a", 0)
     assert used(cache, "a") == (1, 1000)
-    assert cache.set_pod(on("a", labels={"app": "web"})) is None
+    assert cache.set_pod(on("a")) is None
+    assert cache.set_pod(on("a", labels={"app": "web"})) == Change(POD_LABELS, "a", 0)
     assert cache.remove_pod(on("a")) == Change(USAGE, "a", 0)
     assert used(cache, "a") == (0, 0)
     assert cache.remove_pod(on("a")) is None
@@ -194,7 +195,7 @@ def test_the_bound_pod_confirms_the_assumed_one() -> None:
     cache = cache_of(node("a"))
     cache.assume(cache.pod_info(pod(cpu=1)), "a")
     version = cache.view.journal.version
-    assert cache.set_pod(on("a", labels={"topology.kubernetes.io/zone": "z1"})) is None
+    assert cache.set_pod(on("a", labels={"topology.kubernetes.io/zone": "z1"})) == Change(POD_LABELS, "a", 0)
     assert not cache.is_assumed("default/pod")
     assert (used(cache, "a"), cache.view.journal.version) == ((1, 1000), version)
     assert cache.pods[0].pod.labels == {"topology.kubernetes.io/zone": "z1"}

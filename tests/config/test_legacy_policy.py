@@ -85,6 +85,7 @@ def test_what_only_filtered_does_not_score_and_what_only_scored_does_not_filter(
     (profile,) = build_profiles(loaded(manifest(NODE_INDEX)))
     assert {one.plugin.name: one.weight for one in profile.score} == {
         "NodeResourcesFit": 1,
+        "PodTopologySpread": 1,
         "NodeResourcesBalancedAllocation": 1,
     }
     plugins = plugins_of(NODE_INDEX)

@@ -155,23 +155,22 @@ class TestDefaultPluginsThatAreMissing:
     FRAGMENT: ClassVar[dict[str, Any]] = {
         "plugins": {
             "multiPoint": {
-                "enabled": [{"name": "PodTopologySpread", "weight": 5}, {"name": "ImageLocality", "weight": 7}]
+                "enabled": [{"name": "DynamicResources", "weight": 5}, {"name": "ImageLocality", "weight": 7}]
             }
         },
-        "pluginConfig": [{"name": "InterPodAffinity", "args": {"hardPodAffinityWeight": 3}}],
+        "pluginConfig": [{"name": "DynamicResources", "args": {"filterTimeout": "3s"}}],
     }
 
     def test_they_are_left_out_and_the_rest_counts(self) -> None:
         profile = profile_from_fragment(self.FRAGMENT)
         weights = {scorer.plugin.name: scorer.weight for scorer in profile.score}
         assert weights["ImageLocality"] == 7
-        assert "PodTopologySpread" not in weights
+        assert "DynamicResources" not in weights
 
     def test_each_is_named_in_a_warning(self, caplog: pytest.LogCaptureFixture) -> None:
         profile_from_fragment(self.FRAGMENT)
         assert [record.getMessage() for record in caplog.records] == [
-            "plugins: InterPodAffinity is not supported yet and is left out; pods that require it are refused",
-            "plugins: PodTopologySpread is not supported yet and is left out; pods that require it are refused",
+            "plugins: DynamicResources is not supported yet and is left out; pods that require it are refused",
         ]
 
 

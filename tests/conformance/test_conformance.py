@@ -2,8 +2,8 @@
 
 import copy
 import gzip
+import itertools
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,27 @@ import pytest
 
 from roost.testing.conformance import evaluate
 
-FAMILIES = ("resources", "resize", "scoring", "taints", "unschedulable", "nodeaffinity", "ports", "images", "gates")
-PREEMPTION = re.compile(r" (no new claims to deallocate, )?preemption: ")
+FAMILIES = (
+    "resources",
+    "resize",
+    "scoring",
+    "taints",
+    "unschedulable",
+    "nodeaffinity",
+    "ports",
+    "images",
+    "gates",
+    "spread_default",
+    "spread_hard",
+    "spread_soft",
+    "interpod_preferred",
+    "interpod_required",
+    "declared_features",
+    "edge",
+    "nominated",
+    "preemption",
+    "sequence",
+)
 Case = dict[str, Any]
 Differences = Iterator[str]
 
@@ -32,10 +51,6 @@ CASES = [case for family in FAMILIES for case in cases(family)]
 def in_result(expected: Any, got: Any) -> Differences:
     if expected != got:
         yield f"kube-scheduler: {expected!r}, Roost: {got!r}"
-
-
-def in_fit_error(expected: str | None, got: str | None) -> Differences:
-    yield from in_result(*(text and PREEMPTION.split(text)[0] for text in (expected, got)))
 
 
 def in_status(expected: Case | None, got: Case | None) -> Differences:
@@ -66,6 +81,15 @@ def in_score(expected: Case, got: Case) -> Differences:
         yield from (f"{plugin}, raw: {text}" for text in in_result(expected["raw"][plugin], got["raw"][plugin]))
 
 
+def in_plan(expected: Case | None, got: Case | None) -> Differences:
+    """Compare what preemption found, candidate by candidate."""
+    if expected is None or got is None:
+        yield from in_result(expected, got)
+        return
+    for key in sorted(expected.keys() | got.keys()):
+        yield from (f"{key}: {text}" for text in in_result(expected.get(key), got.get(key)))
+
+
 COMPARED: dict[str, Callable[[Any, Any], Differences]] = {
     "result": in_result,
     "preEnqueue": in_status,
@@ -73,13 +97,25 @@ COMPARED: dict[str, Callable[[Any, Any], Differences]] = {
     "nodes": in_nodes,
     "scores": in_scores,
     "best": lambda expected, got: in_result(sorted(expected), sorted(got)),
-    "fitError": in_fit_error,
+    "fitError": in_result,
     "error": in_result,
+    "preemption": in_plan,
 }
 
 
 def differences(expected: Case, got: Case) -> list[str]:
+    if "placements" in expected:
+        return list(in_placements(expected["placements"], got["placements"]))
     return [f"{key}: {text}" for key, compare in COMPARED.items() for text in compare(expected[key], got[key])]
+
+
+def in_placements(expected: list[Case], got: list[Case]) -> Differences:
+    """Compare pod by pod up to the first difference: the pods after it were placed in another cluster."""
+    for place, pair in enumerate(itertools.zip_longest(expected, got)):
+        found = list(in_result(*pair))
+        if found:
+            yield f"pod {place}: {found[0]}"
+            return
 
 
 def _complete(verdict: Case | None) -> Case | None:
@@ -97,18 +133,18 @@ def _sorted(value: Any) -> Any:
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES])
 def test_decides_as_kube_scheduler_did(case: Case) -> None:
     got = evaluate({key: value for key, value in case.items() if key != "expected"})
-    assert got is not None
     found = differences(case["expected"], got)
     assert not found, "\n".join(["Roost differs from kube-scheduler in", *found])
 
 
-def test_there_are_five_hundred_cases_of_every_result_but_error() -> None:
-    assert len({case["name"] for case in CASES}) == 500
-    assert {case["expected"]["result"] for case in CASES} == {"scheduled", "unschedulable", "gated"}
+def test_there_are_cases_of_every_result_but_error() -> None:
+    assert len({case["name"] for case in CASES}) == len(CASES)
+    results = {case["expected"]["result"] for case in CASES if "result" in case["expected"]}
+    assert results == {"scheduled", "unschedulable", "gated"}
 
 
 def test_an_answer_has_every_part_that_is_compared_and_no_other() -> None:
-    assert set(evaluate(CASES[0]) or ()) == set(COMPARED)
+    assert set(evaluate(CASES[0])) == set(COMPARED)
 
 
 def wrong_reason(answer: Case) -> None:
@@ -145,10 +181,3 @@ def test_no_difference_goes_unnoticed(spoil: Callable[[Case], None]) -> None:
     spoil(spoilt)
     assert differences(case["expected"], case["expected"]) == []
     assert len(differences(case["expected"], spoilt)) == 1
-
-
-def test_what_preemption_had_to_say_is_not_compared() -> None:
-    fit_error = "0/1 nodes are available: 1 Too many pods."
-    for end in (" preemption: not helpful", " no new claims to deallocate, preemption: 0/1 nodes are available: 1 x."):
-        assert list(in_fit_error(fit_error + end, fit_error)) == []
-    assert list(in_fit_error(f"{fit_error} preemption: no", "0/1 nodes are available: 1 Insufficient cpu.")) != []

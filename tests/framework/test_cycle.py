@@ -130,6 +130,14 @@ def test_each_node_is_rejected_by_the_first_filter_that_does() -> None:
     assert decision.rejected_by == {"One", "Two"}
 
 
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_rejection_that_no_pod_can_alter_waits_for_its_turn_like_any_other(remembered: bool) -> None:
+    first, last = plugin("First", filter=reject("b")), plugin("Last", filter=reject_all)
+    first.remember, last.reads = remembered, frozenset({"node"})
+    verdicts = decide(first, last).freeze().verdicts
+    assert [verdicts[name].status.plugin for name in "abc"] == ["Last", "First", "Last"]
+
+
 def test_a_filter_that_is_asked_only_about_what_still_fits_is_not_asked_about_nothing() -> None:
     last = plugin("Last", filter=lambda pod, view, rows: pytest.fail("asked"))
     last.remember = False

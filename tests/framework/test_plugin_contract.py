@@ -9,13 +9,14 @@ from roost.framework import plugin as contract
 from roost.framework.plugin import EXTENSION_POINTS, Args, NormalizePlugin, Plugin, ScorePlugin
 from roost.framework.pod_info import PARTS
 from roost.plugins.registry import IN_TREE, POLICIES, REGISTRY
+from roost.scheduler.further_kinds import FURTHER_KINDS
 
 POINTS: dict[str, type] = {
     **{name: protocol for name, protocol in EXTENSION_POINTS.items() if name != "reserve"},
     "normalize": NormalizePlugin,
     "reserve": contract.ReservePlugin,
 }
-EPOCHS = {"images", "nodes"}
+EPOCHS = {"images", "nodes", "pod_labels", "pod_terms", "claims_in_use", *(further.epoch for further in FURTHER_KINDS)}
 """What a plugin may read beside nodes and usage; an epoch that the cache never moves would never wake anybody."""
 
 

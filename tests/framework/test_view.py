@@ -1,10 +1,14 @@
 """Hypothetical rows: what a plugin reads of a node with further pods is what it would read once they are there."""
 
+import msgspec
 import numpy as np
 import pytest
 
+from roost.api.devices import DeviceClass
+from roost.api.meta import ObjectMeta
 from roost.api.pod import Pod
 from roost.cache import Cache
+from roost.framework.changes import Copies
 from roost.framework.measure import Measure, read_number
 from roost.framework.view import WhatIf
 from roost.testing import node, pod
@@ -29,7 +33,8 @@ def cache() -> Cache:
 
 def what_if(cache: Cache, one: Pod, *rows: tuple[int, int]) -> WhatIf:
     slots, times = zip(*rows, strict=True)
-    return WhatIf(cache.view, np.array(slots, dtype=np.intp), cache.pod_info(one), np.array(times, dtype=np.int64))
+    changes = Copies(cache.pod_info(one), np.array(times, dtype=np.int64))
+    return WhatIf(cache.view, np.array(slots, dtype=np.intp), changes)
 
 
 def test_the_pods_added_count_for_their_controller(cache: Cache) -> None:
@@ -56,6 +61,17 @@ def test_it_is_what_the_cluster_says_once_the_pods_are_there(cache: Cache) -> No
     assert ahead.pods_of("rs-1").tolist() == [4], "a what-if view adds to the cluster as it is"
     assert cache.view.pods_of("rs-1").tolist() == [0, 2, 1]
     assert what_if(cache, owned("new"), (1, 0)).pods_of("rs-1").tolist() == [2]
+
+
+def test_what_a_node_declares_and_which_resources_are_devices_is_as_in_the_cluster(cache: Cache) -> None:
+    declaring = node("b")
+    cache.set_node(
+        msgspec.structs.replace(declaring, status=msgspec.structs.replace(declaring.status, declared_features=("F",)))
+    )
+    cache.set_device_class(DeviceClass(metadata=ObjectMeta(name="gpu")))
+    view = what_if(cache, pod("new"), (1, 1), (0, 1), (1, 2))
+    assert [set(view.feature_sets[id_]) for id_ in view.feature_set] == [{"F"}, set(), {"F"}]
+    assert set(view.device_resources) == {"deviceclass.resource.kubernetes.io/gpu"}
 
 
 def test_what_is_measured_is_that_of_the_node_behind_a_row(cache: Cache) -> None:

@@ -4,11 +4,12 @@ What extends `Node` and `Pod` goes wherever those go; the scheduler itself does 
 change often (conditions) or mean nothing to it.
 """
 
+from roost.api.budgets import BudgetStatus, PodDisruptionBudget
 from roost.api.kinds import Kind
-from roost.api.meta import Condition, KubernetesObject, Value
+from roost.api.meta import Condition, Value
 from roost.api.node import Node, NodeStatus
-from roost.api.pod import Pod, PodSpec, Volume
-from roost.api.selectors import LabelSelector
+from roost.api.pod import Pod, PodSpec
+from roost.api.volumes import Volume
 
 
 class LocalSource(Value):
@@ -59,24 +60,16 @@ class DrainNode(Node):
         return any(one.type == "Ready" and one.status == "True" for one in self.status.conditions or ())
 
 
-class BudgetSpec(Value):
-    """Which pods a budget covers."""
-
-    selector: LabelSelector | None = None
-
-
-class BudgetStatus(Value):
+class CountedBudgetStatus(BudgetStatus):
     """How many pods may go now, counted for the generation observed."""
 
-    disruptions_allowed: int = 0
     observed_generation: int = 0
 
 
-class DisruptionBudget(KubernetesObject):
+class DisruptionBudget(PodDisruptionBudget):
     """A PodDisruptionBudget."""
 
-    spec: BudgetSpec = BudgetSpec()
-    status: BudgetStatus = BudgetStatus()
+    status: CountedBudgetStatus = CountedBudgetStatus()
 
     @property
     def allowed(self) -> int:

@@ -101,6 +101,21 @@ class ExtenderPreemptionArgs(Message, frozen=True):
     node_name_to_meta_victims: dict[str, MetaVictims | None] | None = None
 
 
+class VictimsInFull(Message, frozen=True):
+    """Victims as a scheduler sends them, with all that the pods have."""
+
+    pods: list[FullObject]
+    num_pdb_violations: Int64 = field(default=0, name="NumPDBViolations")
+
+
+class PreemptionRequest(Message, frozen=True):
+    """ExtenderPreemptionArgs as a scheduler sends them: the victims in full, or by uid to an extender that knows pods."""
+
+    pod: FullObject
+    node_name_to_victims: dict[str, VictimsInFull] | None = None
+    node_name_to_meta_victims: dict[str, MetaVictims] | None = None
+
+
 class ExtenderPreemptionResult(Message, frozen=True):
     """What preempt answers: the victims on each node that is still a candidate."""
 

@@ -5,6 +5,7 @@ from msgspec import field
 from roost.api.meta import Condition, KubernetesObject, QuantityText, Resources, Value
 from roost.api.selectors import Affinity, TopologySpreadConstraint
 from roost.api.taints import Toleration
+from roost.api.volumes import Volume
 
 
 class ContainerPort(Value):
@@ -16,6 +17,12 @@ class ContainerPort(Value):
     protocol: str = ""
 
 
+class ContainerRestartRule(Value):
+    """What is to happen after certain exits of a container."""
+
+    action: str = ""
+
+
 class Container(Value):
     """A container or an init container; `restart_policy` Always makes the latter a sidecar."""
 
@@ -24,33 +31,13 @@ class Container(Value):
     resources: Resources = Resources()
     ports: tuple[ContainerPort, ...] | None = None
     restart_policy: str | None = None
+    restart_policy_rules: tuple[ContainerRestartRule, ...] | None = None
 
 
 class SchedulingGate(Value):
     """A named gate that holds the pod back until somebody removes it."""
 
     name: str = ""
-
-
-class ClaimSource(Value):
-    """The claim that a volume names."""
-
-    claim_name: str = ""
-
-
-class ImageSource(Value):
-    """An image mounted as a volume."""
-
-    reference: str = ""
-
-
-class Volume(Value):
-    """A volume of a pod; a claim is what can tie the pod to nodes."""
-
-    name: str = ""
-    persistent_volume_claim: ClaimSource | None = None
-    ephemeral: dict[str, object] | None = None
-    image: ImageSource | None = None
 
 
 class PodResourceClaim(Value):
@@ -79,6 +66,7 @@ class PodSpec(Value):
     priority_class_name: str = ""
     preemption_policy: str | None = None
     host_network: bool = False
+    host_users: bool | None = None
     volumes: tuple[Volume, ...] | None = None
     resource_claims: tuple[PodResourceClaim, ...] | None = None
 

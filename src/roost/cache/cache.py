@@ -14,16 +14,26 @@ from collections.abc import Hashable, Mapping
 
 from msgspec import Struct
 
+from roost.api.budgets import PodDisruptionBudget
+from roost.api.controllers import PodGrouping
+from roost.api.devices import DeviceClass
+from roost.api.meta import KubernetesObject
 from roost.api.node import Node
 from roost.api.pod import Pod
 from roost.api.requests import balanced_score_requests, fit_score_requests, pod_shape, request_items, scoring_requests
 from roost.cache.columns import Columns
 from roost.framework.pod_info import PodInfo, Requests, asked_rows
+from roost.framework.volume_binding import plan_volumes
 
+SERVICES = frozenset({"services"})
+STORAGE = frozenset({"storage"})
 NODE = frozenset({"node", "annotations"})
 ANNOTATIONS = frozenset({"annotations"})
 USAGE = frozenset({"usage"})
 NODE_AND_USAGE = NODE | USAGE
+DEVICE_CLASSES = frozenset({"device_classes"})
+NAMESPACES = frozenset({"namespaces"})
+POD_LABELS = frozenset({"pod_labels"})
 _SHAPES_KEPT = 65_536
 
 
@@ -124,6 +134,63 @@ class Cache:
         self.view.remove_node(slot)
         return Change(NODE_AND_USAGE, name, -1)
 
+    # ---- what else pods are judged by
+
+    def set_device_class(self, device_class: DeviceClass) -> Change | None:
+        """Add or update a DeviceClass; None if it maps the same resources as before."""
+        return Change(DEVICE_CLASSES, "", -1) if self.view.set_device_class(device_class) else None
+
+    def remove_device_class(self, device_class: DeviceClass) -> Change | None:
+        """Remove a DeviceClass; None if it was not known."""
+        return Change(DEVICE_CLASSES, "", -1) if self.view.remove_device_class(device_class.name) else None
+
+    def set_namespace(self, namespace: KubernetesObject) -> Change | None:
+        """Add or update a namespace; None if it has the same labels as before."""
+        changed = self.view.set_namespace(namespace.name, namespace.labels)
+        return Change(NAMESPACES, "", -1) if changed else None
+
+    def remove_namespace(self, namespace: KubernetesObject) -> Change | None:
+        """Remove a namespace; None if it had no labels."""
+        return Change(NAMESPACES, "", -1) if self.view.set_namespace(namespace.name, None) else None
+
+    def set_storage(self, obj: KubernetesObject) -> Change | None:
+        """Add or update an object of storage; None if nothing changed that a plugin reads. Raises InvalidObject."""
+        return Change(STORAGE, "", -1) if self.view.set_storage(obj) else None
+
+    def remove_storage(self, obj: KubernetesObject) -> Change | None:
+        """Remove an object of storage; None if it was not known."""
+        return Change(STORAGE, "", -1) if self.view.remove_storage(obj) else None
+
+    # ---- Services and controllers
+
+    def set_controller(self, controller: PodGrouping) -> Change | None:
+        """Add or update a Service or controller; None if it selects what it did before."""
+        return self._regrouped(self.view.controllers.set(controller))
+
+    def remove_controller(self, controller: PodGrouping) -> Change | None:
+        """Remove a Service or controller; None if it was not known."""
+        return self._regrouped(self.view.controllers.remove(controller))
+
+    def _regrouped(self, otherwise: bool) -> Change | None:
+        if not otherwise:
+            return None
+        self.view.journal.bump("services")
+        return Change(SERVICES, "", -1)
+
+    # ---- what preemption must know
+
+    def set_budget(self, budget: PodDisruptionBudget) -> None:
+        """Add or update a disruption budget; no rejected pod is helped by that."""
+        self.view.budgets.set(budget)
+
+    def remove_budget(self, budget: PodDisruptionBudget) -> None:
+        """Remove a disruption budget."""
+        self.view.budgets.remove(budget)
+
+    def pods_on(self, node_name: str) -> list[PodInfo]:
+        """Return the pods that are on a node or assumed to be."""
+        return [placed.info for placed in self._by_node.get(node_name, {}).values()]
+
     # ---- pods
 
     @property
@@ -142,9 +209,13 @@ class Cache:
         return placed is not None and placed.assumed
 
     def assume(self, info: PodInfo, node_name: str) -> None:
-        """Count a pod on a node before it is bound."""
+        """Count a pod on a node before it is bound, and what is to be done there about its claims as done."""
         if info.key in self._pods:
             raise ValueError(f"pod {info.key} is already on node {self._pods[info.key].node_name}")
+        slot = self.view.slot(node_name)
+        info.volume_plan = plan_volumes(self.view, info, slot) if info.volumes.claims and slot is not None else None
+        if info.volume_plan is not None:
+            self.view.assume_volumes(info.volume_plan)
         self._put(info, node_name, assumed=True)
 
     def forget(self, info: PodInfo) -> Change | None:
@@ -163,8 +234,7 @@ class Cache:
         info = self.pod_info(pod, placed=True)
         old = self._pods.get(info.key)
         if old is not None and _counts_alike(old, info, pod.spec.node_name):
-            old.info, old.assumed = info, False
-            return None
+            return self._confirm(old, info)
         if old is not None:
             self._drop(info.key, old)
         return self._put(info, pod.spec.node_name, assumed=False)
@@ -175,6 +245,18 @@ class Cache:
         if placed is None or placed.info.uid != pod.metadata.uid:
             return None
         return self._drop(pod.key, placed)
+
+    def _confirm(self, placed: _Placed, info: PodInfo) -> Change | None:
+        """Take over a pod of which at most the labels, or that it is being deleted, are news to plugins."""
+        old, placed.info, placed.assumed = placed.info, info, False
+        slot = self.view.slot(placed.node_name)
+        if slot is not None:
+            self.view.refresh_pod(slot, info)
+        if old.pod.metadata.labels == info.pod.metadata.labels and old.pod.is_terminating == info.pod.is_terminating:
+            return None
+        if slot is not None:
+            self.view.relabel_pod(slot, old, info)
+        return Change(POD_LABELS, placed.node_name, -1 if slot is None else slot)
 
     def _put(self, info: PodInfo, node_name: str, *, assumed: bool) -> Change:
         placed = _Placed(info, node_name, assumed)
@@ -195,6 +277,8 @@ class Cache:
         del on_node[key]
         if not on_node:
             del self._by_node[placed.node_name]
+        if placed.info.volume_plan is not None:
+            self.view.restore_volumes(placed.info.volume_plan)
         slot = self.view.slot(placed.node_name)
         if slot is None:
             return Change(USAGE, placed.node_name, -1)
@@ -213,4 +297,5 @@ def _counts_alike(old: _Placed, new: PodInfo, node_name: str) -> bool:
         and _same_amounts(old.info.requests, new.requests)
         and old.info.host_ports == new.host_ports
         and old.info.owner == new.owner
+        and old.info.pod.spec.affinity == new.pod.spec.affinity
     )

@@ -9,20 +9,35 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from roost.api.devices import DeviceClass
+from roost.api.meta import KubernetesObject
 from roost.api.node import Node
 from roost.api.quantity import milli_value, value
+from roost.api.selectors import LabelSelector
 from roost.api.taints import Taint
+from roost.cache.budgets import Budgets
+from roost.cache.controllers import Controllers
+from roost.cache.device_classes import DeviceClasses
+from roost.cache.distinct import DistinctValues
 from roost.cache.images import Images
 from roost.cache.labels import Labels
 from roost.cache.measures import Measures
+from roost.cache.namespaces import Namespaces
+from roost.cache.node_volumes import PlacedVolumes
+from roost.cache.nominations import Nominations
 from roost.cache.owners import Owners
+from roost.cache.placed_pods import PlacedPods
+from roost.cache.pod_groups import PodGroups
+from roost.cache.pod_terms import PlacedTerms
 from roost.cache.ports import Ports
-from roost.cache.taints import TaintSets
+from roost.cache.storage import StorageObjects
 from roost.errors import InvalidObject
 from roost.framework.journal import ASPECTS, Journal
 from roost.framework.measure import Measure, Measured
 from roost.framework.pod_info import PodInfo
+from roost.framework.pod_terms import NO_TERMS, AffinityTerm, PodTerm, TermKind
 from roost.framework.resources import CPU, MEMORY, NONZERO_CPU, NONZERO_MEMORY, Int64, ResourceIndex
+from roost.framework.storage import VolumePlan
 from roost.framework.view import Bool, Float64, ImageColumn, Int32, LabelColumn, UInt64
 
 _FIRST_CAPACITY = 64
@@ -39,6 +54,7 @@ _ARRAYS = tuple(
         "alive",
         "unschedulable",
         "taint_set",
+        "feature_set",
         "name_hash",
         "rank",
         "nodes_with",
@@ -58,7 +74,8 @@ class Columns:
         self.num_nodes = 0
         self.num_unschedulable = 0
         self.float_is_exact = True
-        self._taints = TaintSets()
+        self._taints = DistinctValues[tuple[Taint, ...]](())
+        self._features = DistinctValues[frozenset[str]](frozenset())
         self._nodes: list[Node | None] = []
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
@@ -69,6 +86,16 @@ class Columns:
         self._measures = Measures(_FIRST_CAPACITY)
         self._ports = Ports()
         self._owners = Owners()
+        self._namespaces = Namespaces()
+        self._groups = PodGroups(_FIRST_CAPACITY, self._namespaces.labels)
+        self._placed_terms = PlacedTerms(_FIRST_CAPACITY)
+        self.controllers = Controllers()
+        self._device_classes = DeviceClasses()
+        self.storage = StorageObjects()
+        self.volumes = PlacedVolumes(self.storage, _FIRST_CAPACITY)
+        self.nominations = Nominations(self.journal)
+        self.budgets = Budgets()
+        self._placed = PlacedPods()
         self._show(0)
 
     # ---- what plugins read
@@ -76,7 +103,12 @@ class Columns:
     @property
     def taint_sets(self) -> Sequence[tuple[Taint, ...]]:
         """The distinct taints of nodes, which `taint_set` indexes."""
-        return self._taints.sets
+        return self._taints.values
+
+    @property
+    def feature_sets(self) -> Sequence[frozenset[str]]:
+        """The distinct sets of features that nodes declare, which `feature_set` indexes."""
+        return self._features.values
 
     @property
     def rank(self) -> Int64:
@@ -121,6 +153,37 @@ class Columns:
         """Return how many pods of the controller of this uid are on each node; those being deleted do not count."""
         return self._owners.count(owner, self.size)
 
+    @property
+    def device_resources(self) -> Mapping[str, str]:
+        """The resources that stand for devices, each with the name of a DeviceClass (epoch "device_classes")."""
+        return self._device_classes.resources
+
+    def default_selector(self, pod: PodInfo) -> LabelSelector | None:
+        """Return what selects a pod and those that belong to it, by the Services and controllers that it has."""
+        return self.controllers.default_selector(pod)
+
+    def matching(self, *terms: PodTerm) -> Int32:
+        """Return how many pods on each node all of the terms mean; not to be written to, right until the next event."""
+        return self._groups.count(terms, self.size)
+
+    def existing_terms(self, kind: TermKind, pod: PodInfo) -> Mapping[AffinityTerm, Int32]:
+        """Return the terms of placed pods that mean a pod, each with how many pods on each node bear it."""
+        return self._placed_terms.meaning(kind, pod.pod, self._namespaces.labels, self.size)
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        """Return the labels of a namespace; none if it is not known."""
+        return self._namespaces.labels(name)
+
+    @property
+    def placed(self) -> PlacedPods:
+        """The pods on nodes as columns of their own, right until the next event."""
+        return self._placed.up_to_date(len(self.resources))
+
+    @property
+    def cluster(self) -> "Columns":
+        """The view of the cluster as it is: this one."""
+        return self
+
     # ---- what drivers ask
 
     @property
@@ -156,6 +219,7 @@ class Columns:
         self._all_name_hash[slot] = name_hash(node.name)
         self._fill(slot, node, amounts)
         self._images.add(slot, node)
+        self.volumes.add_node(slot, node.name)
         self.journal.bump("nodes")
         self.journal.stamp("usage", slot)
         return slot
@@ -180,9 +244,15 @@ class Columns:
         self._measures.take_back(node.name)
         self._ports.clear(slot)
         self._owners.clear(slot)
+        self.volumes.remove_node(slot, node.name)
+        self._groups.clear(slot)
+        self._placed.clear(slot)
+        if self._placed_terms.clear(slot):
+            self.journal.bump("pod_terms")
         self.num_unschedulable -= int(self._all_unschedulable[slot])
         self._taints.give_back(int(self._all_taint_set[slot]))
-        for column in (self._all_alive, self._all_unschedulable, self._all_taint_set):
+        self._features.give_back(int(self._all_feature_set[slot]))
+        for column in (self._all_alive, self._all_unschedulable, self._all_taint_set, self._all_feature_set):
             column[slot] = 0
         self._all_nodes_with -= self._all_allocatable[:, slot] != 0
         self._all_allocatable[:, slot] = VACANT
@@ -216,13 +286,82 @@ class Columns:
         vector = pod.requests.vector
         if times == 1:
             self._all_usage[: len(vector), slot] += vector
+            self._placed.note(slot, pod)
         else:
             self._all_usage[: len(vector), slot] -= vector
+            self._placed.drop(pod)
         if pod.host_ports:
             self._ports.add(slot, pod.host_ports, times)
         if pod.owner:
             self._owners.add(slot, pod.owner, times)
+        if pod.volumes and self.volumes.add(slot, pod.volumes, times):
+            self.journal.bump("claims_in_use")
+        self._groups.add(slot, pod, times)
+        if pod.terms is not NO_TERMS:
+            self._placed_terms.add(slot, pod, times)
+            self.journal.bump("pod_terms")
         self.journal.stamp("usage", slot)
+
+    def refresh_pod(self, slot: int, pod: PodInfo) -> None:
+        """Take over a pod that counts as before."""
+        self._placed.note(slot, pod)
+
+    def relabel_pod(self, slot: int, old: PodInfo, new: PodInfo) -> None:
+        """Take over the labels of a pod of which plugins read nothing else that has changed."""
+        if self._groups.relabel(slot, old, new):
+            self.journal.bump("pod_labels")
+
+    def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> bool:
+        """Take over the labels of a namespace, None if it is gone; tell whether they have changed."""
+        before = self._namespaces.labels(name)
+        after = self._namespaces.set(name, labels)
+        if before == after:
+            return False
+        self._groups.reconsider(before, after)
+        self.journal.bump("namespaces")
+        return True
+
+    def set_device_class(self, device_class: DeviceClass) -> bool:
+        """Add or update a DeviceClass; tell whether other resources stand for devices now."""
+        differs = self._device_classes.set(device_class)
+        if differs:
+            self.journal.bump("device_classes")
+        return differs
+
+    def remove_device_class(self, name: str) -> bool:
+        """Remove a DeviceClass; tell whether it was known."""
+        differs = self._device_classes.remove(name)
+        if differs:
+            self.journal.bump("device_classes")
+        return differs
+
+    def set_storage(self, obj: KubernetesObject) -> bool:
+        """Add or update an object of storage; tell whether a plugin may see a difference. Raises InvalidObject."""
+        old = self.storage.set(obj)
+        if old is obj:
+            return False
+        self.volumes.change(obj, old)
+        self.journal.bump("storage")
+        return True
+
+    def remove_storage(self, obj: KubernetesObject) -> bool:
+        """Remove an object of storage; tell whether it was known."""
+        old = self.storage.remove(obj)
+        if old is None:
+            return False
+        self.volumes.change(obj, old)
+        self.journal.bump("storage")
+        return True
+
+    def assume_volumes(self, plan: VolumePlan) -> None:
+        """Take what a decision will write about volumes for written."""
+        self.storage.assume(plan)
+        self.journal.bump("storage")
+
+    def restore_volumes(self, plan: VolumePlan) -> None:
+        """Undo `assume_volumes`, as far as nothing newer was seen."""
+        self.storage.restore(plan)
+        self.journal.bump("storage")
 
     def cover_resources(self) -> None:
         """Make the columns as many as the resources that the index knows."""
@@ -253,7 +392,9 @@ class Columns:
         self._all_unschedulable[slot] = node.spec.unschedulable
         if self._all_alive[slot]:
             self._taints.give_back(int(self._all_taint_set[slot]))
+            self._features.give_back(int(self._all_feature_set[slot]))
         self._all_taint_set[slot] = self._taints.take(node.taints)
+        self._all_feature_set[slot] = self._features.take(frozenset(node.status.declared_features or ()))
         self._all_alive[slot] = True
         self._nodes[slot] = node
         self._labels.set(slot, node)
@@ -281,6 +422,7 @@ class Columns:
         self._all_alive: Bool = np.zeros(capacity, dtype=np.bool_)
         self._all_unschedulable: Bool = np.zeros(capacity, dtype=np.bool_)
         self._all_taint_set: Int32 = np.zeros(capacity, dtype=np.int32)
+        self._all_feature_set: Int32 = np.zeros(capacity, dtype=np.int32)
         self._all_name_hash: UInt64 = np.zeros(capacity, dtype=np.uint64)
         self._all_rank: Int64 = np.zeros(capacity, dtype=np.int64)
         self._all_nodes_with: Int64 = np.zeros(resources, dtype=np.int64)
@@ -301,18 +443,27 @@ class Columns:
         for name, array in old.items():
             getattr(self, name)[tuple(slice(length) for length in array.shape)] = array
         if capacity != old_capacity:
-            for part in (self._labels, self._images, self._measures):
+            for part in (
+                self._labels,
+                self._images,
+                self._measures,
+                self._groups,
+                self._placed_terms,
+                self.volumes,
+            ):
                 part.grow(capacity)
         self._show(self.size)
 
     def _show(self, size: int) -> None:
         rows = len(self.resources)
         self.size = size
+        self.volumes.show(size)
         self.slots = self._all_slots[:size]
         self.alive = self._all_alive[:size]
         self.unschedulable = self._all_unschedulable[:size]
         self.name_hash = self._all_name_hash[:size]
         self.taint_set = self._all_taint_set[:size]
+        self.feature_set = self._all_feature_set[:size]
         self.nodes_with = self._all_nodes_with[:rows]
         self.allocatable = self._all_allocatable[:rows, :size]
         self.divisor = self._all_divisor[:rows, :size]

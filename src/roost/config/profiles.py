@@ -31,6 +31,9 @@ from roost.plugins.registry import REGISTRY
 _NONE: Mapping[str, type[Plugin]] = MappingProxyType({})
 Points = Mapping[str, Sequence[PluginEntry]]
 
+Policy = str | type | Sequence[str | type] | Profile | None
+"""What may be given as a policy: a name or a class, several, a profile, or None for kube-scheduler's defaults."""
+
 
 def build_profiles(configuration: Configuration) -> tuple[Profile, ...]:
     """Return the profiles of a configuration; one without any has the default profile."""
@@ -67,6 +70,15 @@ def policy_profile(
     plugins = _policy_plugins(given, own)
     profile = ProfileConfiguration(scheduler_name=scheduler_name, tie_break=tie, plugins=plugins)
     return _build(ignoring(profile, ignored_resources), own=own)
+
+
+def profile_of(policy: Policy) -> Profile:
+    """Return the profile that a policy argument means; raises ConfigError for an unknown policy."""
+    if isinstance(policy, Profile):
+        return policy
+    if policy is None:
+        return default_profile()
+    return policy_profile([policy] if isinstance(policy, str | type) else list(policy))
 
 
 def profile_from_fragment(fragment: Mapping[str, Any] | None) -> Profile:

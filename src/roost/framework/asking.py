@@ -5,6 +5,8 @@
                          └────────┴───── filter_nodes again, and ─────────────┘
                                          only what was kept
 
+    no node is left ──► find_plan ──► ask each in turn which victims may be evicted ──► choose
+
 An answer counts for nodes by name. One that has gone meanwhile falls out; one that has come, or has got room, was not
 asked about and falls out too. Filters are cheap to ask again: their answers are remembered.
 """
@@ -16,12 +18,13 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from roost.api.extender import MAX_EXTENDER_SCORE
+from roost.api.extender import MAX_EXTENDER_SCORE, MetaVictims
 from roost.errors import PluginError
 from roost.framework.cycle import Cycle, failed, rejected, scheduled
 from roost.framework.decision import Decision
 from roost.framework.extenders import Extender, HostScores, Kept, NoAnswer
 from roost.framework.memory import LiveView
+from roost.framework.plan import Candidates, Plan, Victims, choose
 from roost.framework.plugin import MAX_NODE_SCORE, Context
 from roost.framework.pod_info import PodInfo
 from roost.framework.resources import Int64
@@ -32,7 +35,7 @@ from roost.framework.view import View
 SCALE = MAX_NODE_SCORE // MAX_EXTENDER_SCORE
 """What a score of an extender is multiplied by, beside its weight: its best is 10, that of a plugin 100."""
 
-_DROPPED = Status(Code.Unschedulable)
+_DROPPED = Status(Code.UnschedulableAndUnresolvable)
 _MOST_REASONS = 32_000
 
 
@@ -50,7 +53,14 @@ class ScoreQuestion(Struct, frozen=True):
     names: Sequence[str]
 
 
-Question = FilterQuestion | ScoreQuestion
+class PreemptQuestion(Struct, frozen=True):
+    """Of which of these candidates may the victims be evicted? Answered by victims by uid per node, or `NoAnswer`."""
+
+    extender: Extender
+    candidates: Candidates
+
+
+Question = FilterQuestion | ScoreQuestion | PreemptQuestion
 Answer = Any
 """What the question says it is answered by; a generator has one type for all that it is sent."""
 
@@ -79,25 +89,66 @@ class _Conversation:
         interested = [extender for extender in extenders if extender.is_interested(pod.pod)]
         self._filters = [extender for extender in interested if extender.filter_verb]
         self._scorers = [extender for extender in interested if extender.prioritize_verb]
+        self._preempting = [extender for extender in interested if extender.preempt_verb]
         self._kept: list[tuple[str, Kept]] = []
 
     def held(self) -> Asking:
         """Ask, and decide."""
         filtered = self._filtered()
-        for extender in self._filters:
-            if not filtered.count:
-                break
-            answer = yield FilterQuestion(extender, _names(self._view, filtered))
-            if isinstance(answer, Kept):
-                self._kept.append((extender.name(extender.filter_verb), answer))
-            elif not extender.ignorable:
-                return failed(self._pod, self._view, answer.problem)
+        if _promised(filtered):
+            problem = yield from self._ask_to_filter(_promised(filtered))
             filtered = self._filtered()
+            if not problem and _promised(filtered):
+                return self._decided(filtered, ())
+            self._kept.clear()
+            filtered = self._filtered()
+        problem = yield from self._ask_to_filter()
+        if problem:
+            return failed(self._pod, self._view, problem)
+        filtered = self._filtered()
         answers: Sequence[HostScores | NoAnswer] = ()
         if self._scorers and filtered.count > 1:
             answers = yield ScoreQuestion(self._scorers, _names(self._view, filtered))
             filtered = self._filtered()
-        return self._decided(filtered, answers) if filtered.count else rejected(self._pod, self._view, filtered)
+        if filtered.count:
+            return self._decided(filtered, answers)
+        plan = yield from self._planned(filtered)
+        return rejected(self._pod, self._view, filtered, plan)
+
+    def _ask_to_filter(self, only: Sequence[int] = ()) -> Generator[Question, Answer, str]:
+        """Ask which nodes that fit are kept, or which of a few; return what failed, if that matters."""
+        filtered = self._filtered()
+        for extender in self._filters:
+            if not filtered.count:
+                break
+            names = [self._view.name(row) for row in only] or _names(self._view, filtered)
+            answer = yield FilterQuestion(extender, names)
+            if isinstance(answer, Kept):
+                self._kept.append((extender.name(extender.filter_verb), answer))
+            elif not extender.ignorable:
+                return str(answer.problem)
+            filtered = self._filtered()
+        return ""
+
+    def _planned(self, filtered: Filtered) -> Generator[Question, Answer, Plan | None]:
+        """Find a plan, and ask which of its candidates extenders agree to."""
+        plan = self._cycle.find_plan(self._pod, self._view, self._ctx, filtered)
+        if plan is None or not plan.candidates or not self._preempting:
+            return plan
+        candidates = plan.candidates
+        for extender in self._preempting:
+            if not candidates:
+                break
+            answer = yield PreemptQuestion(extender, candidates)
+            agreed = answer if isinstance(answer, NoAnswer) else agreed_victims(extender, answer, self._view)
+            if not isinstance(agreed, NoAnswer):
+                candidates = agreed
+            elif not extender.ignorable:
+                return Plan(Status(Code.Error, (f"preemption: {agreed.problem}",)))
+        chosen = choose(candidates)
+        if chosen.status.code is Code.Success:
+            return chosen
+        return replace(chosen, status=Status(chosen.status.code, (*plan.before, *chosen.status.reasons)))
 
     def _filtered(self) -> Filtered:
         """Filter as the cluster is now, and leave only what extenders have kept."""
@@ -124,6 +175,37 @@ class _Conversation:
             ordered = replace(scored, total=_ranks(filtered, total))
         rows = self._cycle.select_node(self._pod, self._view, self._ctx, ordered)
         return scheduled(self._pod, self._view, filtered, scored, rows)
+
+
+def agreed_victims(
+    extender: Extender, answer: Mapping[str, MetaVictims | None], view: LiveView
+) -> Candidates | NoAnswer:
+    """Return the candidates that an extender left, with the pods behind the uids it named."""
+    name, agreed = extender.name(extender.preempt_verb), {}
+    for node_name, victims in answer.items():
+        here = _pods_on(view, node_name)
+        uids = [pod.uid for pod in (victims.pods or ())] if victims is not None else []
+        stranger = next((uid for uid in uids if uid not in here), None)
+        if stranger is not None:
+            return NoAnswer(f"{name}: it would evict pod {stranger!r} (a uid) from {node_name}, where it is not")
+        if victims is not None and uids:
+            agreed[node_name] = Victims(tuple([here[uid] for uid in uids]), victims.num_pdb_violations)
+        elif not extender.ignorable:
+            return NoAnswer(f'expected at least one victim pod on node "{node_name}"')
+    return agreed
+
+
+def _pods_on(view: LiveView, node_name: str) -> Mapping[str, PodInfo]:
+    """Return the pods on a node by uid."""
+    placed, rows = view.placed, list(view.rows_named(node_name))
+    found = [placed.pods[entry] for entry in np.flatnonzero(np.isin(placed.rows, rows)).tolist()]
+    return {pod.uid: pod for pod in found if pod is not None}
+
+
+def _promised(filtered: Filtered) -> Sequence[int]:
+    """Return the row of the node that the pod is promised, if it fits there."""
+    row = filtered.nominated
+    return () if row is None or not filtered.feasible[row] else (row,)
 
 
 def _names(view: View, filtered: Filtered) -> list[str]:

@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from roost.errors import PluginError
 from roost.framework.ask import ask
 from roost.framework.decision import Decision, fit_error
+from roost.framework.judge import Judge, overruled
 from roost.framework.look_ahead import look_ahead
 from roost.framework.memory import LiveView
+from roost.framework.plan import Plan
 from roost.framework.plugin import Context, OnlyNodes
 from roost.framework.pod_info import PARTS, PodInfo, signature
+from roost.framework.post_filter import find_plan
 from roost.framework.profile import Profile
 from roost.framework.remember import RememberedFilter, RememberedScore
 from roost.framework.select import best_rows
-from roost.framework.stages import Filtered, Judgement, Part, Scored, named, node_scores, sum_scores
+from roost.framework.stages import Filtered, Judgement, Part, Scored, node_scores, sum_scores
 from roost.framework.static import Static
 from roost.framework.status import Code, Status
 
@@ -41,7 +44,7 @@ class Cycle:
         self.filters = [RememberedFilter(plugin, share) for plugin in profile.filter]
         self.scorers = [RememberedScore(scorer.plugin, scorer.weight, share) for scorer in profile.score]
         self.static = Static(self.filters, self.scorers, limit=for_static)
-        self._dynamic_filters = [plugin for plugin in self.filters if not plugin.is_static]
+        self._dynamic_filters = [plugin for plugin in self.filters if plugin not in self.static.filters]
         self._dynamic_scorers = [plugin for plugin in self.scorers if not plugin.is_static]
         self._can_look_ahead = profile.can_look_ahead
         self._signature_parts = parts_read(profile)
@@ -60,7 +63,7 @@ class Cycle:
         filtered = self._pre_filter(pod, view, ctx)
         if filtered.rejected is not None:
             return filtered
-        feasible = filtered.feasible
+        feasible = filtered.feasible = filtered.considered(view)
         static = filtered.static = self.static.answers(ctx, pod, view, filtered)
         if not static.all_ok:
             feasible &= static.ok
@@ -73,8 +76,29 @@ class Cycle:
             if not answer.all_ok:
                 feasible &= answer.ok
         filtered.judged = [judged[plugin.name] for plugin in self.filters if plugin.name in judged]
+        self._leave_room(pod, view, ctx, filtered)
         filtered.count = int(np.count_nonzero(feasible))
         return filtered
+
+    def _leave_room(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> None:
+        """Have nodes fail on which the pod fits only without the pods that they are promised to."""
+        judge = self.judge(pod, view, ctx, filtered)
+        crowded = judge.crowded() if judge.nominees else None
+        if crowded is not None:
+            rows, judged = crowded
+            filtered.judged = overruled(filtered.judged, judged, rows)
+            filtered.feasible[rows] &= judged.ok
+
+    def judge(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Judge:
+        """Return what judges hypothetical rows for a pod that has been through `filter_nodes`."""
+        return Judge(self.filters, ctx, pod, view, filtered)
+
+    def find_plan(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Plan | None:
+        """Return what can be done for a pod that fits nowhere; None if there is nobody to ask."""
+        plugins = self.profile.post_filter
+        if not plugins or not view.num_nodes:
+            return None
+        return find_plan(plugins, ctx, pod, view, filtered, self.judge(pod, view, ctx, filtered))
 
     def score_nodes(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Scored:
         """Ask every scorer about every node and add up; raises PluginError."""
@@ -88,7 +112,7 @@ class Cycle:
                 continue
             rated = plugin.answer(ctx, pod, view, feasible)
             weighted, constant = plugin.weighted(ctx, pod, rated, feasible)
-            parts.append(Part(plugin.name, rated.raw, weighted, plugin))
+            parts.append(Part(plugin.name, rated.raw, weighted, plugin, constant))
             stable = stable and constant
         total = sum_scores([static.total, *(part.weighted for part in parts[len(static.parts) :])])
         if isinstance(total, int):
@@ -96,7 +120,10 @@ class Cycle:
         return Scored(feasible, total, parts, stable)
 
     def select_node(self, pod: PodInfo, view: LiveView, ctx: Context, scored: Scored) -> list[int]:
-        """Return the few best rows, best first, ties broken as the profile says."""
+        """Return the few best rows, best first, ties broken as the profile says; the promised node goes before all."""
+        promised = next(iter(nominated_rows(pod, view)), None)
+        if promised is not None and scored.feasible[promised]:
+            return [promised]
         return best_rows(view, scored.feasible, scored.total, TOP, self.profile.tie, pod, ctx)
 
     def decide(self, pod: PodInfo, view: LiveView, ctx: Context) -> Decision:
@@ -104,10 +131,14 @@ class Cycle:
         try:
             filtered = self.filter_nodes(pod, view, ctx)
             if filtered.count == 0:
-                return rejected(pod, view, filtered)
+                return rejected(pod, view, filtered, self.find_plan(pod, view, ctx, filtered))
             scored = self.score_nodes(pod, view, ctx, filtered)
         except PluginError as error:
             return failed(pod, view, str(error))
+        return self.choose(pod, view, ctx, filtered, scored)
+
+    def choose(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered, scored: Scored) -> Decision:
+        """Return the Decision for the best node that fits."""
         return scheduled(pod, view, filtered, scored, self.select_node(pod, view, ctx, scored))
 
     def decide_run(self, pods: Sequence[PodInfo], view: LiveView, ctx: Context) -> Iterator[Decision]:
@@ -119,7 +150,7 @@ class Cycle:
         position = 0
         while position < len(pods):
             alike = self._alike(pods, position)
-            if alike == 1:
+            if alike == 1 or view.nominations.yielded_to(pods[position]):
                 yield self.decide(pods[position], view, ctx)
                 position += 1
                 continue
@@ -131,18 +162,29 @@ class Cycle:
         """Tell whether the filters accept one node as it is now; a filter that fails gets the benefit of the doubt."""
         rows = np.array([slot], dtype=np.intp)
         try:
-            return bool(view.alive[slot]) and all(_accepts(f.plugin, pod, view, ctx, rows) for f in self.filters)
+            fits = bool(view.alive[slot]) and all(_accepts(f.plugin, pod, view, ctx, rows) for f in self.filters)
+            return fits and not self._is_promised(pod, view, ctx, slot)
         except PluginError:
             return True
 
+    def _is_promised(self, pod: PodInfo, view: LiveView, ctx: Context, slot: int) -> bool:
+        """Tell whether a node on which the pod fits is too full for it with the pods that it is promised to."""
+        judge = self.judge(pod, view, ctx, Filtered(view.alive))
+        crowded = judge.crowded() if slot in judge.nominees.slots else None
+        return crowded is not None and not crowded[1].ok[crowded[0] == slot].all()
+
     def _pre_filter(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
-        filtered = Filtered(view.alive.copy())
+        filtered = Filtered(view.alive.copy(), nominated=next(iter(nominated_rows(pod, view)), None))
         for plugin in self.profile.pre_filter:
             answer = ask(plugin, plugin.pre_filter, ctx, pod, view)
             if answer is None:
+                filtered.prepared.add(plugin.name)
                 continue
             if isinstance(answer, OnlyNodes):
                 filtered.narrow(plugin.name, answer.names)
+                if not filtered.only:
+                    filtered.reject(filtered.nowhere)
+                    return filtered
             elif not isinstance(answer, Status):
                 kind = type(answer).__name__
                 raise PluginError(
@@ -152,9 +194,9 @@ class Cycle:
                 filtered.skipped.add(plugin.name)
             else:
                 filtered.reject(Status(answer.code, answer.reasons, plugin.name))
-                return filtered
-        if filtered.only is not None:
-            filtered.feasible &= named(view, filtered.only)
+                if answer.code is not Code.Unschedulable:
+                    return filtered
+            filtered.prepared.add(plugin.name)
         return filtered
 
     def _pre_score(self, pod: PodInfo, view: LiveView, ctx: Context) -> set[str]:
@@ -167,7 +209,7 @@ class Cycle:
 
     def _alike(self, pods: Sequence[PodInfo], position: int) -> int:
         first = pods[position]
-        if not self._can_look_ahead or first.host_ports:
+        if not self._can_look_ahead or first.host_ports or first.volumes or first.pod.status.nominated_node_name:
             return 1
         end = position + 1
         # Pods that ask for other amounts are not alike, whatever else they say: no need to look further.
@@ -180,10 +222,17 @@ class Cycle:
 
 
 def parts_read(profile: Profile) -> tuple[str, ...]:
-    """Return the parts of a pod that any deciding plugin of the profile reads."""
-    plugins: list[Any] = [*profile.pre_filter, *profile.filter, *profile.pre_score, *(s.plugin for s in profile.score)]
-    read = {part for plugin in plugins for part in plugin.pod_reads}
+    """Return the parts of a pod that deciding reads: what plugins do, and what promised nodes have to do with it."""
+    plugins: list[Any] = [*profile.pre_filter, *profile.filter, *profile.post_filter, *profile.pre_score]
+    plugins += [scorer.plugin for scorer in profile.score]
+    read = {"priority", "nominated_node"}.union(*(plugin.pod_reads for plugin in plugins))
     return tuple(part for part in PARTS if part in read)
+
+
+def nominated_rows(pod: PodInfo, view: LiveView) -> Sequence[int]:
+    """Return the row of the node that a pod is promised, if it exists."""
+    name = pod.pod.status.nominated_node_name
+    return view.rows_named(name) if name else ()
 
 
 def _accepts(plugin: Any, pod: PodInfo, view: LiveView, ctx: Context, rows: NDArray[np.intp]) -> bool:
@@ -212,15 +261,18 @@ def failed(pod: PodInfo, view: LiveView, message: str) -> Decision:
     return Decision(pod=pod, outcome="error", message=message, evaluated=view.num_nodes)
 
 
-def rejected(pod: PodInfo, view: LiveView, filtered: Filtered) -> Decision:
-    """Return the Decision for a pod that fits nowhere."""
+def rejected(pod: PodInfo, view: LiveView, filtered: Filtered, plan: Plan | None) -> Decision:
+    """Return the Decision for a pod that fits nowhere, with what can be done about it."""
     if filtered.rejected is not None:
         status = filtered.rejected
-        reasons, plugins = dict.fromkeys(status.reasons, view.num_nodes), frozenset({status.plugin})
+        reasons = dict.fromkeys(status.reasons, view.num_nodes)
+        plugins = frozenset({status.plugin} if status.plugin else filtered.narrowed_by)
         message = fit_error(view.num_nodes, {}, status.message)
     else:
         reasons, plugins = filtered.tally(view)
         message = fit_error(view.num_nodes, reasons)
+    if plan is not None and plan.message:
+        message = f"{message} {plan.message}"
     return Decision(
         pod=pod,
         outcome="unschedulable",
@@ -228,6 +280,7 @@ def rejected(pod: PodInfo, view: LiveView, filtered: Filtered) -> Decision:
         message=message,
         reasons=reasons,
         rejected_by=plugins,
+        plan=plan,
         filtered=filtered,
         view=view,
     )

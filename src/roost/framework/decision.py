@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from roost.framework.plan import Plan
 from roost.framework.pod_info import PodInfo
 from roost.framework.status import Status
 from roost.framework.view import View
@@ -50,8 +51,9 @@ class Decision(Struct, eq=False, gc=False):
 
     `feasible` of `evaluated` nodes fit; `top` are the best few with their totals, the chosen one first. `message` is
     kube-scheduler's fit error, or the sentence of the error. `reasons` counts nodes per reason, `rejected_by` names the
-    plugins that rejected any. `filtered` and `scored` are columns that are valid until the next cycle; they are None
-    for pods that were decided ahead together with identical ones.
+    plugins that rejected any, `plan` is what could be done about it (None where nobody was asked). `filtered` and
+    `scored` are columns that are valid until the next cycle; they are None for pods that were decided ahead together
+    with identical ones.
     """
 
     pod: PodInfo
@@ -64,6 +66,7 @@ class Decision(Struct, eq=False, gc=False):
     reasons: Mapping[str, int] = _NO_REASONS
     rejected_by: frozenset[str] = frozenset()
     status: Status | None = None
+    plan: Plan | None = None
     filtered: Any = None
     scored: Any = None
     view: View | None = None
@@ -79,7 +82,7 @@ class Decision(Struct, eq=False, gc=False):
         """Everything but the columns, for comparing decisions."""
         return (
             self.pod.key, self.outcome, self.node, self.feasible, self.evaluated, self.top,
-            self.message, dict(self.reasons), self.rejected_by,
+            self.message, dict(self.reasons), self.rejected_by, self.plan and self.plan.facts,
         )  # fmt: skip
 
     def freeze(self) -> Table:

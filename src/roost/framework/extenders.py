@@ -25,6 +25,7 @@ class Extender(Struct, frozen=True, eq=False, kw_only=True):
 
     url: str
     filter_verb: str = ""
+    preempt_verb: str = ""
     prioritize_verb: str = ""
     bind_verb: str = ""
     weight: int = 1
@@ -39,6 +40,11 @@ class Extender(Struct, frozen=True, eq=False, kw_only=True):
     @property
     def takes_part(self) -> bool:
         """Whether it is asked while a pod is being decided, and not only to bind."""
+        return bool(self.filter_verb or self.prioritize_verb or self.preempt_verb)
+
+    @property
+    def is_sent_nodes(self) -> bool:
+        """Whether what it is asked names nodes."""
         return bool(self.filter_verb or self.prioritize_verb)
 
     def is_interested(self, pod: Pod) -> bool:

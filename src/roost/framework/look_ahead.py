@@ -2,7 +2,8 @@
 
 Placing a pod alters only its own node's answers, as long as no plugin looks beyond a node. So the best rows of one
 evaluation hold the next pods' nodes too; a heap gives them in order, and a rung of the ladder, the state of a row with
-k pods more, is worked out in a what-if view. The decisions are exactly those of deciding one by one.
+k pods more, is worked out in a what-if view. The decisions are exactly those of deciding one by one, which is what is
+done where a plugin that looks beyond a node has a say, unless it can be followed (`look_ahead_following`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,25 +12,19 @@ from typing import Protocol
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from roost.errors import PluginError
-from roost.framework.ask import ask
 from roost.framework.decision import Decision, NodeScore
+from roost.framework.look_ahead_following import FEWEST, FollowedRun, followed_part
 from roost.framework.memory import LiveView
-from roost.framework.plugin import Context
+from roost.framework.plugin import Context, Following
 from roost.framework.pod_info import PodInfo
 from roost.framework.remember import RememberedFilter
-from roost.framework.stages import Filtered, Scored
-from roost.framework.view import ALL, WhatIf
+from roost.framework.rungs import FULL, Rungs, without
+from roost.framework.stages import Filtered, Part, Scored
 
 MOST = 512
 """How many pods are decided from one evaluation."""
-
-_MOST_ROWS = 8192
-_RUNGS = 8
-_FULL = -(1 << 62)
-"""The total of a row on which the pod does not fit any more."""
 
 Entry = tuple[int, int, int, int, NodeScore]
 """A candidate in the heap: negated total, rank, number, such pods it has got, and its name with the total."""
@@ -48,6 +43,10 @@ class Stages(Protocol):
         """Ask every scorer about every node and add up."""
         ...
 
+    def choose(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered, scored: Scored) -> Decision:
+        """Return the Decision for the best node."""
+        ...
+
     def decide(self, pod: PodInfo, view: LiveView, ctx: Context) -> Decision:
         """Decide for one pod."""
         ...
@@ -62,15 +61,38 @@ def look_ahead(cycle: Stages, pods: Sequence[PodInfo], view: LiveView, ctx: Cont
             yield from _same_for_all(cycle.decide(first, view, ctx), pods, view)
             return
         scored = cycle.score_nodes(first, view, ctx, filtered)
-        ladder = Ladder(cycle, first, view, ctx, filtered, scored, min(len(pods), MOST))
+        run: Ladder | FollowedRun
+        if not _looks_further(cycle, filtered, scored):
+            run = Ladder(cycle, first, view, ctx, filtered, scored, min(len(pods), MOST))
+        elif (followed := _followed(cycle, pods, view, ctx, filtered, scored)) is not None:
+            run = FollowedRun(cycle.filters, first, view, ctx, filtered, scored, followed, min(len(pods), MOST))
+        else:
+            yield cycle.choose(first, view, ctx, filtered, scored)
+            yield from (cycle.decide(pod, view, ctx) for pod in pods[1:])
+            return
     except PluginError:
         yield cycle.decide(first, view, ctx)  # a hypothetical row may have failed where the real ones do not
         return
-    yield from ladder.decisions(pods[:MOST])
+    yield from run.decisions(pods[:MOST])
+
+
+def _looks_further(cycle: Stages, filtered: Filtered, scored: Scored) -> bool:
+    """Tell whether a plugin that looks beyond a node has a say in these pods."""
+    filtering = any(not f.plugin.remember and f.name not in filtered.skipped for f in cycle.filters)
+    return filtering or any(not part.scorer.plugin.remember for part in scored.parts)
+
+
+def _followed(
+    cycle: Stages, pods: Sequence[PodInfo], view: LiveView, ctx: Context, filtered: Filtered, scored: Scored
+) -> tuple[Part, Following] | None:
+    """Return the one scorer that looks beyond a node, if it can be followed and there are enough pods for it to pay."""
+    return None if len(pods) < FEWEST else followed_part(cycle.filters, pods[0], view, ctx, filtered, scored)
 
 
 def _same_for_all(decision: Decision, pods: Sequence[PodInfo], view: LiveView) -> Iterator[Decision]:
     version = view.journal.version
+    if decision.plan is not None and decision.plan.nominated:
+        pods = pods[:1]  # what was found for the first is its own
     for pod in pods:
         if view.journal.version != version:
             return
@@ -90,18 +112,14 @@ class Ladder:
         scored: Scored,
         pods: int,
     ) -> None:
-        self.pod, self.view, self.ctx = pod, view, ctx
+        self.view = view
         self.feasible, self.stable = filtered.count, scored.stable
-        self.filters = [f.plugin for f in cycle.filters if "usage" in f.reads and f.name not in filtered.skipped]
-        self.parts = [part for part in scored.parts if "usage" in part.scorer.reads]
+        parts = [part for part in scored.parts if "usage" in part.scorer.reads]
         self.rows, self.heap = self._candidates(scored, pods)
-        self.names = [entry[4].node for entry in sorted(self.heap, key=lambda entry: entry[2])]
-        self.base = self._without_usage(scored)
-        self.totals: list[list[int]] = [[] for _ in self.rows]
-        self.placed = [0] * len(self.rows)
+        base = without(scored.total, parts, np.array(self.rows, dtype=np.intp))
+        self.rungs = Rungs(cycle.filters, parts, pod, view, ctx, filtered, self.rows, base)
         heapify(self.heap)
-        rungs = min(_RUNGS + 2 * pods // len(self.rows), max(1, _MOST_ROWS // len(self.rows)))
-        self._climb(np.arange(len(self.rows)), rungs)
+        self.rungs.begin(pods)
 
     def decisions(self, pods: Sequence[PodInfo]) -> Iterator[Decision]:
         """Yield decisions for pods in order, as long as the caller places each where it was decided."""
@@ -115,7 +133,7 @@ class Ladder:
             candidate = heap[0][2]
             if journal.version != version + 1 or journal.last("usage") != self.rows[candidate]:
                 return
-            self.placed[candidate] += 1
+            self.rungs.placed[candidate] += 1
             try:
                 if not self._step():
                     return
@@ -125,11 +143,8 @@ class Ladder:
     def _step(self) -> bool:
         """Move the best candidate one rung up; False if the next pod needs a fresh evaluation."""
         _, rank, candidate, pods, best = self.heap[0]
-        totals = self.totals[candidate]
-        if pods >= len(totals):
-            self._climb(np.array([candidate]), _RUNGS + len(totals))
-        total = totals[pods]
-        if total != _FULL:
+        total = self.rungs.after(candidate, pods + 1)
+        if total != FULL:
             heapreplace(self.heap, (-total, rank, candidate, pods + 1, NodeScore(best.node, total)))
             return True
         heappop(self.heap)
@@ -147,32 +162,6 @@ class Ladder:
         numbers = rows.tolist()
         entries = zip((-total).tolist(), rank.tolist(), range(len(numbers)), numbers, strict=True)
         return numbers, [(neg, rk, i, 0, NodeScore(self.view.name(row), -neg)) for neg, rk, i, row in entries]
-
-    def _without_usage(self, scored: Scored) -> NDArray[np.int64]:
-        base: NDArray[np.int64] = scored.total[self.rows]
-        for part in self.parts:
-            base -= part.weighted if isinstance(part.weighted, int) else part.weighted[self.rows]
-        return base
-
-    def _climb(self, candidates: NDArray[np.intp], rungs: int) -> None:
-        """Work out the totals of candidates with further pods placed, `_FULL` where the pod would not fit any more."""
-        known = len(self.totals[candidates[0]])
-        times = np.tile(np.arange(known + 1, known + 1 + rungs), len(candidates))
-        slots = np.repeat(np.array(self.rows, dtype=np.intp)[candidates], rungs)
-        placed = np.repeat(np.array(self.placed, dtype=np.int64)[candidates], rungs)
-        view = WhatIf(self.view, slots, self.pod, times - placed)
-        fits = np.ones(len(slots), dtype=np.bool_)
-        for plugin in self.filters:
-            verdicts = ask(plugin, plugin.filter, self.ctx, self.pod, view, ALL)
-            if verdicts is not None:
-                fits &= verdicts.codes == 0
-        total = np.repeat(self.base[candidates], rungs)
-        for part in self.parts:
-            raw = ask(part.scorer.plugin, part.scorer.plugin.score, self.ctx, self.pod, view, ALL)
-            total = total + raw * part.scorer.factor
-        further = np.where(fits, total, _FULL).reshape(len(candidates), rungs).tolist()
-        for candidate, totals in zip(candidates.tolist(), further, strict=True):
-            self.totals[candidate] += totals
 
 
 def _best_three(heap: list[Entry]) -> tuple[NodeScore, ...]:

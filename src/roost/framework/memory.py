@@ -4,25 +4,81 @@ An answer is kept from the second sight of its key on (most keys of a mixed load
 with what the journal says has changed in a way the plugin reads, and dropped least recently used first.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from roost.api.budgets import PodDisruptionBudget
 from roost.framework.journal import Journal, Marks
-from roost.framework.plugin import Scores, Verdicts
+from roost.framework.plugin import PartialScores, Scores, Verdicts
+from roost.framework.pod_info import PodInfo
+from roost.framework.resources import Int64
 from roost.framework.status import SUCCESS, Status
-from roost.framework.view import Bool, Int16, Rows, View
+from roost.framework.view import Bool, Float64, Int16, Rows, UInt64, View
 
 _MOST_STATUSES = np.iinfo(np.int16).max
 """More different statuses than this at one time are all told as the last."""
 
 
+class Nominations(Protocol):
+    """The nodes that are promised to pods which wait for them."""
+
+    def yielded_to(self, pod: PodInfo) -> Sequence[tuple[PodInfo, str]]:
+        """Return the other pods that a pod must leave room for, with the names of their nodes."""
+        ...
+
+
+class NoNominations:
+    """That no node is promised to anybody."""
+
+    def yielded_to(self, pod: PodInfo) -> Sequence[tuple[PodInfo, str]]:
+        """Return nothing."""
+        return ()
+
+
+class PlacedPods(Protocol):
+    """The pods on nodes as columns, an entry for each: the pod, its slot (-1: no pod), priority, start, requests."""
+
+    pods: list[PodInfo | None]
+    rows: NDArray[np.intp]
+    priority: Int64
+    started: Float64
+    tie: UInt64
+    vectors: Int64
+
+
+class Budgets(Protocol):
+    """The disruption budgets."""
+
+    def __bool__(self) -> bool: ...
+
+    def protecting(self, pod: PodInfo) -> Sequence[PodDisruptionBudget]:
+        """Return the budgets that evicting a pod would draw on."""
+        ...
+
+
 class LiveView(View, Protocol):
-    """The view of the cluster as it is, with the journal of what changes in it."""
+    """The view of the cluster as it is, with the journal of what changes in it, and what preemption needs to know."""
 
     journal: Journal
+
+    @property
+    def nominations(self) -> Nominations:
+        """The nodes that are promised to pods."""
+        ...
+
+    @property
+    def placed(self) -> PlacedPods:
+        """The pods on nodes, right until the next event."""
+        ...
+
+    @property
+    def budgets(self) -> Budgets:
+        """The disruption budgets (epoch "budgets")."""
+        ...
 
 
 class Judged:
@@ -114,16 +170,17 @@ def _all_fit(size: int) -> tuple[Int16, Bool]:
 class Rated:
     """A scorer's raw scores of every row; one number while all rows have the same.
 
-    `normalized` holds what they last came to after normalising, and for which feasible rows: the same rows and raw
-    scores give the same again.
+    Rows that are `ignored` count 0 whatever the others have. `normalized` holds what they last came to after
+    normalising, and for which feasible rows: the same rows and raw scores give the same again.
     """
 
-    __slots__ = ("marks", "normalized", "raw", "size")
+    __slots__ = ("ignored", "marks", "normalized", "raw", "size")
 
     def __init__(self, size: int, marks: Marks = ()) -> None:
         self.marks = marks
         self.size = size
         self.raw: Scores = 0
+        self.ignored: Bool | None = None
         self.normalized: tuple[bytes, Scores, bool] | None = None
 
     @property
@@ -135,20 +192,31 @@ class Rated:
         """Make room for new rows; they must be put before they are read."""
         if not isinstance(self.raw, int):
             self.raw = np.concatenate([self.raw, np.zeros(size - self.size, dtype=np.int64)])
+        if self.ignored is not None:
+            self.ignored = np.concatenate([self.ignored, np.zeros(size - self.size, dtype=np.bool_)])
         self.size = size
         self.normalized = None
 
     @staticmethod
     def problem(given: object, rows: int) -> str:
         """Return what is wrong with a scorer's answer for so many rows, if anything."""
+        if isinstance(given, PartialScores):
+            given = given.raw
         if isinstance(given, int) or (isinstance(given, np.ndarray) and given.shape == (rows,)):
             return ""
         if isinstance(given, np.ndarray):
             return f"scores of shape {given.shape} for {rows} rows"
         return f"{type(given).__name__}, not scores"
 
-    def put(self, rows: Rows, scores: Scores) -> None:
+    def put(self, rows: Rows, scores: Scores | PartialScores) -> None:
         """Take over the scores of some rows."""
+        if isinstance(scores, PartialScores):
+            if self.ignored is None:
+                self.ignored = np.zeros(self.size, dtype=np.bool_)
+            self.ignored[rows] = scores.ignored
+            scores = scores.raw
+        elif self.ignored is not None:
+            self.ignored[rows] = False
         if isinstance(rows, slice):
             self.raw = scores
             self.normalized = None

@@ -4,7 +4,7 @@ A plugin implements the extension points it needs, in kube-scheduler's names, an
 
     reads         of the nodes: "node" (spec, labels, taints, images, allocatable), "annotations" (and what is
                   measured), "usage" (pods placed), or the name of an epoch, which changes all rows: "nodes" (one has
-                  come or gone), "images" (where images are)
+                  come or gone), "images" (where images are), "services" (what selects pods), "device_classes"
     pod_reads     of the pod: some of `roost.framework.pod_info.PARTS`
     pre_reads     of the nodes, in `pre_filter` and `pre_score`, which see the whole view: `reads` unless it says less
     filter_reads  of the nodes, where it rejects: `reads` unless it says less
@@ -20,9 +20,11 @@ from typing import Any, ClassVar, Literal, Protocol, dataclass_transform, runtim
 
 import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
 from roost.api.pod import Pod
 from roost.framework.cluster import Cluster
+from roost.framework.plan import Plan
 from roost.framework.pod_info import PARTS, PodInfo
 from roost.framework.resources import Int64
 from roost.framework.status import SUCCESS, Status
@@ -110,6 +112,16 @@ class OnlyNodes(Struct, frozen=True):
     names: frozenset[str]
 
 
+class PartialScores:
+    """Raw scores of rows of which some are `ignored`: those are no part of normalising and count 0."""
+
+    __slots__ = ("ignored", "raw")
+
+    def __init__(self, raw: Int64, ignored: Bool) -> None:
+        self.raw = raw
+        self.ignored = ignored
+
+
 PreFilterAnswer = Status | OnlyNodes | None
 Scores = Int64 | int
 """One raw score per row, or one number if all rows have the same."""
@@ -123,13 +135,13 @@ class Plugin:
     where answers depend on more than `reads` and `pod_reads` say. `idle_at` names what it implements but has no use for
     with its arguments: "filter", "score", "normalize" … `webhook` is the name that a replaced extender answered to,
     `reply_order` the order of the scores in its reply: the nodes as they were asked about, or the best first and of
-    equal ones the last name first.
+    equal ones the last name first. `pre_bind` may take `pre_bind_seconds`, then it has failed, being `late`.
     """
 
     name: ClassVar[str]
     args_type: ClassVar[type[Args]] = Args
     reads: frozenset[str] = frozenset({"node", "usage"})
-    pre_reads: ClassVar[frozenset[str] | None] = None
+    pre_reads: frozenset[str] | None = None
     filter_reads: frozenset[str] | None = None
     pod_reads: tuple[str, ...] = PARTS
     weight: ClassVar[int] = 1
@@ -137,6 +149,8 @@ class Plugin:
     reply_order: ReplyOrder = "as asked"
     scale: Scale = "percent"
     remember: bool = True
+    pre_bind_seconds: float | None = None
+    late: str = "context deadline exceeded"
     idle_at: frozenset[str] = frozenset()
 
     def __init__(self, args: Any = None) -> None:
@@ -149,6 +163,10 @@ class Plugin:
     def defaults(cls, around: Surroundings, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return arguments, as they are written, that stand in for those not given; from the surroundings, if any."""
         return _NOTHING
+
+    def prepares(self, pod: PodInfo) -> bool:
+        """Tell whether `pre_bind` has anything to do for a pod; of most pods there may be nothing to prepare."""
+        return True
 
 
 @runtime_checkable
@@ -191,8 +209,12 @@ class FilterPlugin(Protocol):
 class PostFilterPlugin(Protocol):
     """Is asked when no node fits, such as for preemption."""
 
-    def post_filter(self, ctx: Context, pod: PodInfo, view: View, filtered: Any) -> Status | None:
-        """Return what it could do about it."""
+    def post_filter(self, ctx: Context, pod: PodInfo, view: Any, filtered: Any, judge: Any) -> Plan | Status | None:
+        """Return what could be done about it: a plan, or why nothing can; None to have nothing to say.
+
+        `view` is the live view (framework.memory.LiveView), `filtered` what the filters said of every node
+        (framework.stages.Filtered), and `judge` says it of hypothetical rows (framework.judge.Judge).
+        """
         ...
 
 
@@ -209,8 +231,28 @@ class PreScorePlugin(Protocol):
 class ScorePlugin(Protocol):
     """Prefers nodes."""
 
-    def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
+    def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores | PartialScores:
         """Return raw scores of the rows."""
+        ...
+
+
+class Following(Protocol):
+    """Normalised scores of some rows while identical pods are placed: row i scores `scores[classes[i]]`."""
+
+    classes: NDArray[np.intp]
+    scores: Int64
+
+    def place(self, row: int, *, stays: bool = True) -> bool:
+        """Count one more such pod on a row, which no longer fits unless it `stays`; False if the scores end here."""
+        ...
+
+
+@runtime_checkable
+class FollowingPlugin(Protocol):
+    """Scores by looking at all nodes, and can say how its scores go on while identical pods are placed."""
+
+    def follow(self, ctx: Context, pod: PodInfo, view: View, rows: NDArray[np.intp]) -> Following | None:
+        """Return the normalised scores of rows, which are those that fit, as they will go on; None if that is hard."""
         ...
 
 
@@ -259,7 +301,11 @@ class PreBindPlugin(Protocol):
     """Does what must be done before a binding."""
 
     async def pre_bind(self, cluster: Cluster, pod: PodInfo, node_name: str) -> Status | None:
-        """Prepare the node or the pod; a rejection undoes the decision."""
+        """Prepare the node or the pod; a rejection undoes the decision.
+
+        A status with the code Wait asks to be called again when something has changed that the plugin waits for: a
+        kind that it `reads`.
+        """
         ...
 
 

@@ -1,13 +1,19 @@
 """A pod with what deciding needs, worked out once: requests as a vector, host ports, keys for remembering."""
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
+from roost.api.features import required_features
 from roost.api.meta import OwnerReference
 from roost.api.pod import Container, ContainerPort, Pod
+from roost.framework.pod_terms import PodTerms, affinity_terms
+from roost.framework.pod_volumes import NO_VOLUMES, pod_volumes
 from roost.framework.resources import PODS, Int64
+from roost.framework.storage import VolumePlan
 
 HostPort = tuple[str, str, int]
 """Protocol, IP and port; an empty IP in the pod is 0.0.0.0 here."""
@@ -40,22 +46,58 @@ def asked_rows(vector: Int64, names: Mapping[str, int]) -> tuple[tuple[int, int]
 
 
 class PodInfo:
-    """A pod as plugins see it; `owner` is its controller's uid, or "" once it is being deleted."""
+    """A pod as plugins see it; `owner` is its controller's uid, or "" once it is being deleted.
 
-    __slots__ = ("_parts", "host_ports", "key", "owner", "pod", "requests", "signature", "uid")
+    `volumes` are those that can tie it to nodes; `volume_plan` is what is to be done about them where it is assumed.
+    """
+
+    __slots__ = (
+        "_parts",
+        "_started",
+        "_terms",
+        "host_ports",
+        "key",
+        "owner",
+        "pod",
+        "priority",
+        "requests",
+        "signature",
+        "uid",
+        "volume_plan",
+        "volumes",
+    )
 
     def __init__(self, pod: Pod, requests: Requests) -> None:
         self.pod = pod
         self.key = pod.key
         self.uid = pod.metadata.uid
+        self.priority = pod.spec.priority or 0
         self.requests = requests
         self.host_ports = host_ports(pod)
         self.owner = _owner_uid(pod) if pod.metadata.owner_references else ""
         self.signature: tuple[Sequence[str], Hashable] | None = None
         self._parts: dict[str, Hashable] = {}
+        self.volumes = pod_volumes(pod) if pod.spec.volumes else NO_VOLUMES
+        self.volume_plan: VolumePlan | None = None
+        self._terms: PodTerms | None = None
+        self._started: float | None = None
 
     def __repr__(self) -> str:
         return f"PodInfo({self.key})"
+
+    @property
+    def started(self) -> float:
+        """When the pod started, in Unix seconds; infinity if it has not: it is younger than those that have."""
+        if self._started is None:
+            self._started = _seconds(self.pod.status.start_time)
+        return self._started
+
+    @property
+    def terms(self) -> PodTerms:
+        """The rules of the pod on what pods it is near to, as others that come later are judged by them."""
+        if self._terms is None:
+            self._terms = affinity_terms(self.pod)
+        return self._terms
 
     def part(self, name: str) -> Hashable:
         """Return the canonical key of one part of the pod (see `READ`); equal parts have equal keys."""
@@ -105,6 +147,13 @@ def _host_port(port: ContainerPort) -> HostPort:
     return (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
 
 
+def _seconds(time: str | None) -> float:
+    try:
+        return datetime.fromisoformat(time.upper()).timestamp() if time else math.inf
+    except ValueError:
+        return math.inf
+
+
 def _images(pod: Pod) -> object:
     spec = pod.spec
     containers = (*(spec.init_containers or ()), *(spec.containers or ()))
@@ -139,8 +188,11 @@ READ: Mapping[str, Callable[[Pod], object]] = {
     "ports": host_ports,
     "images": _images,
     "volumes": lambda pod: pod.spec.volumes,
+    "storage": lambda pod: pod_volumes(pod) or None,
     "claims": lambda pod: pod.spec.resource_claims,
+    "features": required_features,
     "priority": lambda pod: pod.spec.priority,
+    "preemption_policy": lambda pod: pod.spec.preemption_policy,
     "node_name": lambda pod: pod.spec.node_name,
     "nominated_node": lambda pod: pod.status.nominated_node_name,
 }

@@ -13,7 +13,6 @@ from roost.framework.plugin import (
     Plugin,
     PostBindPlugin,
     PostFilterPlugin,
-    PreBindPlugin,
     PreEnqueuePlugin,
     QueueSortPlugin,
     ReservePlugin,
@@ -46,7 +45,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     score: tuple[Scorer, ...] = ()
     reserve: tuple[ReservePlugin, ...] = ()
     permit: tuple[PermitPlugin, ...] = ()
-    pre_bind: tuple[PreBindPlugin, ...] = ()
+    pre_bind: tuple[Any, ...] = ()
     bind: tuple[BindPlugin, ...] = ()
     post_bind: tuple[PostBindPlugin, ...] = ()
     tie: Tie = "first"
@@ -62,18 +61,26 @@ class Profile(Struct, frozen=True, kw_only=True):
         return cls(scheduler_name=scheduler_name, tie=tie, score=scorers, queue_sort=sorter, **by_point)
 
     @property
+    def reads(self) -> frozenset[str]:
+        """What any plugin that decides reads: aspects of nodes, and epochs."""
+        plugins = (*self.pre_filter, *self.filter, *self.post_filter, *self.pre_score, *(s.plugin for s in self.score))
+        return frozenset().union(*(plugin.reads | (plugin.pre_reads or frozenset()) for plugin in plugins))
+
+    @property
     def can_look_ahead(self) -> bool:
         """Whether identical pods may be decided from one evaluation and hypothetical rows.
 
         That holds where every answer is local to its node and remembered, nothing that looks at all nodes beforehand
-        reads what placed pods can change, no such raw score is normalised over all nodes, and ties go to the first.
+        reads what placed pods can change, no such raw score is normalised over all nodes, and ties go to the first. A
+        plugin that is not local must be able to skip pods, and is in nobody's way as long as it does.
         """
-        plugins = {*self.pre_filter, *self.filter, *self.pre_score, *(s.plugin for s in self.score)}
-        local = all(p.remember for p in plugins)
         ahead = {*self.pre_filter, *self.pre_score}
-        local = local and not any("usage" in (p.reads if p.pre_reads is None else p.pre_reads) for p in ahead)
-        stable = all(not ("usage" in s.plugin.reads and _normalizes(s.plugin)) for s in self.score)
-        return local and stable and self.tie == "first"
+        looks = not any("usage" in (p.reads if p.pre_reads is None else p.pre_reads) for p in ahead)
+        scorers = [scorer.plugin for scorer in self.score]
+        local = all(p.remember or p in self.pre_filter for p in self.filter)
+        local = local and all(p.remember or p in self.pre_score for p in scorers)
+        stable = not any(p.remember and "usage" in p.reads and _normalizes(p) for p in scorers)
+        return looks and local and stable and self.tie == "first"
 
 
 _TUPLES = (

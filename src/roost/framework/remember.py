@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from roost.errors import PluginError
 from roost.framework.ask import ask
 from roost.framework.memory import Judged, LiveView, Memory, Rated
-from roost.framework.plugin import MAX_EXTENDER_SCORE, MAX_NODE_SCORE, Context, Scores
+from roost.framework.plugin import MAX_EXTENDER_SCORE, MAX_NODE_SCORE, Context, PartialScores, Scores
 from roost.framework.pod_info import PodInfo
 from roost.framework.view import ALL, Bool, Rows
 
@@ -109,16 +109,17 @@ class RememberedScore(Remembered[Rated]):
             return rated.raw * self.factor if self.factor != 1 else rated.raw, True
         rows = feasible.tobytes()
         if rated.normalized is None or rated.normalized[0] != rows:
-            rated.normalized = (rows, *self._normalized(ctx, pod, rated.raw, feasible))
+            rated.normalized = (rows, *self._normalized(ctx, pod, rated, feasible))
         return rated.normalized[1:]
 
-    def _normalized(self, ctx: Context, pod: PodInfo, raw: Scores, feasible: Bool) -> tuple[Scores, bool]:
-        rows = np.flatnonzero(feasible)
+    def _normalized(self, ctx: Context, pod: PodInfo, rated: Rated, feasible: Bool) -> tuple[Scores, bool]:
+        raw, ignored = rated.raw, rated.ignored
+        rows = np.flatnonzero(feasible if ignored is None else feasible & ~ignored)
         if not len(rows):
-            return 0, True
+            return 0, ignored is None
         of_feasible = np.array([raw], dtype=np.int64) if isinstance(raw, int) else raw[rows]
         normal = ask(self.plugin, self._normalize, ctx, pod, of_feasible) * self.factor
-        if (of_feasible == of_feasible[0]).all():
+        if ignored is None and (of_feasible == of_feasible[0]).all():
             return int(normal[0]), True
         spread = np.zeros(len(feasible), dtype=np.int64)
         spread[rows] = normal
@@ -127,7 +128,8 @@ class RememberedScore(Remembered[Rated]):
     def _beyond(self, given: Any) -> str:
         if self._highest is None:
             return ""
-        scores = np.atleast_1d(np.asarray(given, dtype=np.int64))
+        raw = given.raw if isinstance(given, PartialScores) else given
+        scores = np.atleast_1d(np.asarray(raw, dtype=np.int64))
         # Read as unsigned, a negative score is far above any limit: one look finds both.
         if int(scores.view(np.uint64).max(initial=0)) <= self._highest:
             return ""

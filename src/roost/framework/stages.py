@@ -10,7 +10,7 @@ from roost.framework.decision import NodeScore, ScoreRow, Verdict
 from roost.framework.plugin import Scores
 from roost.framework.resources import Int64
 from roost.framework.status import SUCCESS, Code, Status
-from roost.framework.view import Bool, Int16, View
+from roost.framework.view import Bool, Int16, Int32, View
 
 
 class Judgement(Struct, frozen=True):
@@ -18,7 +18,7 @@ class Judgement(Struct, frozen=True):
 
     name: str
     ok: Bool
-    codes: Int16
+    codes: Int16 | Int32
     statuses: Sequence[Status]
 
 
@@ -26,7 +26,8 @@ class Filtered(Struct):
     """Which rows fit, and what each filter that was asked said of every row.
 
     `rejected` is set where `pre_filter` turned the pod away from all nodes; `only` where it left a few names; `skipped`
-    names the filters with nothing to say.
+    names the filters with nothing to say, `prepared` all plugins whose `pre_filter` came to an end. `nominated` is the
+    row of the node that the pod itself is promised, if it exists: it is judged although `only` may leave it out.
     """
 
     feasible: Bool
@@ -36,6 +37,8 @@ class Filtered(Struct):
     only: frozenset[str] | None = None
     narrowed_by: tuple[str, ...] = ()
     skipped: set[str] = field(default_factory=set)
+    prepared: set[str] = field(default_factory=set)
+    nominated: int | None = None
     static: Any = None
 
     def narrow(self, plugin: str, names: frozenset[str]) -> None:
@@ -54,11 +57,18 @@ class Filtered(Struct):
         reason = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(self.narrowed_by))}]"
         return Status(Code.UnschedulableAndUnresolvable, (reason,))
 
+    @property
+    def nowhere(self) -> Status:
+        """The rejection of a pod for which `pre_filter` left no node at all."""
+        plugins = sorted(self.narrowed_by)
+        together = f"plugin(s) [{' '.join(plugins)}] simultaneously" if len(plugins) > 1 else f"plugin {plugins[0]}"
+        return Status(Code.UnschedulableAndUnresolvable, (f"node(s) didn't satisfy {together}",))
+
     def tally(self, view: View) -> tuple[dict[str, int], frozenset[str]]:
         """Count nodes per reason, each node by its first failing plugin; and name the plugins that rejected any."""
         reasons: dict[str, int] = {}
         plugins: set[str] = set(self.narrowed_by)
-        left = self._considered(view)
+        left = self.considered(view)
         absent = view.num_nodes - int(np.count_nonzero(left))
         for judged in self.judged:
             failing = left & ~judged.ok
@@ -77,16 +87,36 @@ class Filtered(Struct):
         """Return what became of every node, by name."""
         return {view.name(int(row)): self._verdict(int(row), view) for row in np.flatnonzero(view.alive)}
 
-    def _considered(self, view: View) -> Bool:
+    def resolvable(self, view: View) -> Bool:
+        """Return the rows that evicting pods from them could help: none of what failed them first is beyond that."""
+        if self.rejected is not None:
+            return view.alive & (self.rejected.code is Code.Unschedulable)
+        left = self.considered(view)
+        resolvable = np.zeros(view.size, dtype=np.bool_)
+        for judged in self.judged:
+            failing = left & ~judged.ok
+            helps = np.array([status.code is Code.Unschedulable for status in judged.statuses])
+            resolvable[failing] = helps[judged.codes[failing]]
+            left &= judged.ok
+        return resolvable
+
+    def status(self, row: int, view: View) -> Status:
+        """Return what failed a row first; a success if it fits."""
+        return self._verdict(row, view).status
+
+    def considered(self, view: View) -> Bool:
+        """Return the rows that filters are asked about."""
         considered: Bool = view.alive.copy()
         if self.only is not None:
             considered &= named(view, self.only)
+            if self.nominated is not None:
+                considered[self.nominated] = True
         return considered
 
     def _verdict(self, row: int, view: View) -> Verdict:
         if self.rejected is not None:
             return Verdict(False, self.rejected)
-        if self.only is not None and view.name(row) not in self.only:
+        if self.only is not None and row != self.nominated and view.name(row) not in self.only:
             return Verdict(False, self.absent)
         for judged in self.judged:
             if not judged.ok[row]:
@@ -98,13 +128,15 @@ class Filtered(Struct):
 class Part(Struct, frozen=True):
     """What one scorer contributed: raw, and normalised times its weight; one number where all rows have the same.
 
-    `scorer` is the RememberedScore behind it; None if it is an extender.
+    `scorer` is the RememberedScore behind it; None if it is an extender. `constant` says that the score of a row stays
+    as it is when another stops to fit.
     """
 
     name: str
     raw: Scores
     weighted: Scores
     scorer: Any = None
+    constant: bool = True
 
 
 class StaticScores(Struct, frozen=True):

@@ -5,6 +5,7 @@ mask, and their scores as one sum, so that a pod of a known kind costs one look-
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 
@@ -41,7 +42,8 @@ class Static:
     """The filters and scorers of a profile that read no usage, and what they said."""
 
     def __init__(self, filters: Sequence[RememberedFilter], scorers: Sequence[RememberedScore], *, limit: int) -> None:
-        self.filters = [plugin for plugin in filters if plugin.is_static]
+        # One that is not remembered is asked only about rows that all before it accept: none may go before its turn.
+        self.filters = [plugin for plugin in takewhile(_is_remembered, filters) if plugin.is_static]
         self.scorers = [plugin for plugin in scorers if plugin.is_static]
         self.memory: Memory[StaticAnswers] = Memory(limit)
         plugins: list[RememberedFilter | RememberedScore] = [*self.filters, *self.scorers]
@@ -78,7 +80,7 @@ class Static:
             if plugin.name not in skipped:
                 rated = plugin.answer(ctx, pod, view, feasible)
                 weighted, constant = plugin.weighted(ctx, pod, rated, feasible)
-                parts.append(Part(plugin.name, rated.raw, weighted, plugin))
+                parts.append(Part(plugin.name, rated.raw, weighted, plugin, constant))
                 stable = stable and constant
         scores = StaticScores(parts, sum_scores([part.weighted for part in parts]), stable)
         answers.scores = (rows, skipped, scores)
@@ -95,3 +97,7 @@ class Static:
                     answers.ok &= judged.ok
                     answers.all_ok = False
         return answers
+
+
+def _is_remembered(plugin: RememberedFilter) -> bool:
+    return bool(plugin.plugin.remember)

@@ -12,10 +12,15 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from roost.api.node import Node
+from roost.api.selectors import LabelSelector
 from roost.api.taints import Taint
+from roost.framework.changes import Changes
 from roost.framework.measure import Measure, Measured
+from roost.framework.node_volumes import ChangedNodeVolumes, NodeVolumes
 from roost.framework.pod_info import PodInfo
+from roost.framework.pod_terms import AffinityTerm, PodTerm, TermKind
 from roost.framework.resources import Int64, ResourceIndex
+from roost.framework.storage import Storage
 
 Bool = NDArray[np.bool_]
 Int16 = NDArray[np.int16]
@@ -75,6 +80,16 @@ class View(Protocol):
         ...
 
     @property
+    def feature_set(self) -> Int32:
+        """The features that each row's node declares, as an index of `feature_sets`."""
+        ...
+
+    @property
+    def feature_sets(self) -> Sequence[frozenset[str]]:
+        """The distinct sets of features that nodes declare."""
+        ...
+
+    @property
     def rank(self) -> Int64:
         """The position of each row's node among all nodes by name, bytewise."""
         ...
@@ -111,14 +126,55 @@ class View(Protocol):
         """Return how many pods of the controller of this uid each row has (reads "usage"), less those being deleted."""
         ...
 
+    def default_selector(self, pod: PodInfo) -> LabelSelector | None:
+        """Return what selects a pod and those that belong to it, None if nothing is known to (reads "services")."""
+        ...
+
+    def matching(self, *terms: PodTerm) -> Int32:
+        """Return how many pods of each row all of the terms mean (reads "usage", "pod_labels" and "namespaces").
+
+        The column is not to be written to, and is right until the next event.
+        """
+        ...
+
+    def existing_terms(self, kind: TermKind, pod: PodInfo) -> Mapping[AffinityTerm, Int32]:
+        """Return the terms of placed pods that mean a pod, each with how many pods of each row bear it.
+
+        Reads "usage" (or no more than "pod_terms") and "namespaces"; the columns are not to be written to.
+        """
+        ...
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        """Return the labels of a namespace; none if it is not known (reads "namespaces")."""
+        ...
+
+    @property
+    def cluster(self) -> "View":
+        """The view of the cluster as it is; of a hypothetical row only that row's node differs from it."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """The volumes and claims of the cluster, as they will be once what is decided is written (reads "storage")."""
+        ...
+
+    @property
+    def volumes(self) -> NodeVolumes:
+        """The volumes that the pods of each row use (reads "usage" and "storage")."""
+        ...
+
+    @property
+    def device_resources(self) -> Mapping[str, str]:
+        """The resources that stand for devices, each with the name of a DeviceClass (reads "device_classes")."""
+        ...
+
 
 class WhatIf:
-    """Chosen nodes with further pods placed on them: row i is slot `slots[i]` with `times[i]` pods more like `pod`."""
+    """Chosen nodes with pods put there or taken away: row i is slot `slots[i]` with the `changes` of row i."""
 
-    def __init__(self, base: View, slots: NDArray[np.intp], pod: PodInfo, times: Int64) -> None:
+    def __init__(self, base: View, slots: NDArray[np.intp], changes: Changes) -> None:
         self.base = base
-        self.added = pod
-        self.times = times
+        self.changes = changes
         self.size = len(slots)
         self.num_nodes = base.num_nodes
         self.slots = slots
@@ -126,8 +182,7 @@ class WhatIf:
         self.name_hash = base.name_hash[slots]
         self.allocatable = base.allocatable[:, slots]
         self.usage = base.usage[:, slots]
-        vector = pod.requests.vector
-        self.usage[: len(vector)] += vector[:, None] * times
+        changes.add_usage(self.usage)
         self.divisor = base.divisor[:, slots]
         self.float_is_exact = base.float_is_exact
         self.nodes_with = base.nodes_with
@@ -138,10 +193,26 @@ class WhatIf:
         self.resources = base.resources
 
     @property
+    def feature_set(self) -> Int32:
+        """The features that each row's node declares, as an index of `feature_sets`."""
+        feature_set: Int32 = self.base.feature_set[self.slots]
+        return feature_set
+
+    @property
+    def feature_sets(self) -> Sequence[frozenset[str]]:
+        """The distinct sets of features that nodes declare."""
+        return self.base.feature_sets
+
+    @property
     def rank(self) -> Int64:
         """The position of each row's node among all nodes by name, bytewise."""
         rank: Int64 = self.base.rank[self.slots]
         return rank
+
+    @property
+    def device_resources(self) -> Mapping[str, str]:
+        """The resources that stand for devices, each with the name of a DeviceClass."""
+        return self.base.device_resources
 
     def node(self, row: int) -> Node:
         """Return the node behind a row."""
@@ -167,8 +238,11 @@ class WhatIf:
         return column and ImageColumn(column.present[self.slots], column.size, column.num_nodes)
 
     def port_users(self, protocol: str, port: int) -> Mapping[str, Int32]:
-        """Return, for each IP in use with this host port, how many placed pods of each row use it."""
-        return {ip: users[self.slots] for ip, users in self.base.port_users(protocol, port).items()}
+        """Return, for each IP in use with this host port, how many pods of each row use it."""
+        users = {ip: users[self.slots] for ip, users in self.base.port_users(protocol, port).items()}
+        for ip, more in self.changes.port_users(protocol, port).items():
+            users[ip] = users[ip] + more if ip in users else more
+        return users
 
     def measured(self, measure: Measure) -> Measured:
         """Return a number that comes from outside."""
@@ -176,6 +250,45 @@ class WhatIf:
         return Measured(column.values[self.slots], column.known[self.slots], column.fresh[self.slots])
 
     def pods_of(self, owner: str) -> Int32:
-        """Return how many pods of the controller of this uid each row has, those added among them."""
+        """Return how many pods of the controller of this uid each row has."""
         count: Int32 = self.base.pods_of(owner)[self.slots]
-        return count + self.times.astype(np.int32) if owner and owner == self.added.owner else count
+        return count + self.changes.count(("owner", owner), lambda pod: pod.owner == owner) if owner else count
+
+    def default_selector(self, pod: PodInfo) -> LabelSelector | None:
+        """Return what selects a pod and those that belong to it."""
+        return self.base.default_selector(pod)
+
+    def matching(self, *terms: PodTerm) -> Int32:
+        """Return how many pods of each row all of the terms mean."""
+        labels_of = self.base.namespace_labels
+        count: Int32 = self.base.matching(*terms)[self.slots]
+        return count + self.changes.count(terms, lambda pod: all(term.matches(pod.pod, labels_of) for term in terms))
+
+    def existing_terms(self, kind: TermKind, pod: PodInfo) -> Mapping[AffinityTerm, Int32]:
+        """Return the terms of placed pods that mean a pod, each with how many pods of each row bear it."""
+        found = {term: count[self.slots] for term, count in self.base.existing_terms(kind, pod).items()}
+        for other, rows, counts in self.changes.where(("bears", kind), lambda pod: bool(pod.terms.of(kind))):
+            for term in other.terms.of(kind):
+                if term.term.matches(pod.pod, self.base.namespace_labels):
+                    column = found.setdefault(term, np.zeros(self.size, dtype=np.int32))
+                    np.add.at(column, rows, counts.astype(np.int32))
+        return found
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        """Return the labels of a namespace; none if it is not known."""
+        return self.base.namespace_labels(name)
+
+    @property
+    def cluster(self) -> View:
+        """The view of the cluster as it is."""
+        return self.base.cluster
+
+    @property
+    def storage(self) -> Storage:
+        """The volumes and claims of the cluster."""
+        return self.base.storage
+
+    @property
+    def volumes(self) -> NodeVolumes:
+        """The volumes that the pods of each row use."""
+        return ChangedNodeVolumes(self.base.volumes, self.base.storage, self.slots, self.changes)

@@ -3,17 +3,26 @@
 from roost.framework.plugin import Plugin
 from roost.framework.simple import lift
 from roost.plugins.intree.default_binder import DefaultBinder
+from roost.plugins.intree.default_preemption import DefaultPreemption
+from roost.plugins.intree.dynamic_resources import DynamicResources
 from roost.plugins.intree.image_locality import ImageLocality
+from roost.plugins.intree.inter_pod_affinity import InterPodAffinity
 from roost.plugins.intree.node_affinity import NodeAffinity
+from roost.plugins.intree.node_declared_features import NodeDeclaredFeatures
 from roost.plugins.intree.node_name import NodeName
 from roost.plugins.intree.node_ports import NodePorts
 from roost.plugins.intree.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
 from roost.plugins.intree.node_resources_fit import NodeResourcesFit
 from roost.plugins.intree.node_unschedulable import NodeUnschedulable
+from roost.plugins.intree.node_volume_limits import NodeVolumeLimits
 from roost.plugins.intree.not_yet_supported import NotYetSupported
+from roost.plugins.intree.pod_topology_spread import PodTopologySpread
 from roost.plugins.intree.priority_sort import PrioritySort
 from roost.plugins.intree.scheduling_gates import SchedulingGates
 from roost.plugins.intree.taint_toleration import TaintToleration
+from roost.plugins.intree.volume_binding import VolumeBinding
+from roost.plugins.intree.volume_restrictions import VolumeRestrictions
+from roost.plugins.intree.volume_zone import VolumeZone
 from roost.plugins.policies.always_true import AlwaysTrue
 from roost.plugins.policies.cheapest_node import CheapestNode
 from roost.plugins.policies.congestion import Congestion
@@ -37,9 +46,18 @@ IN_TREE: dict[str, type[Plugin]] = {
     "NodeAffinity": NodeAffinity,
     "NodePorts": NodePorts,
     "NodeResourcesFit": NodeResourcesFit,
+    "VolumeRestrictions": VolumeRestrictions,
+    "NodeVolumeLimits": NodeVolumeLimits,
+    "VolumeBinding": VolumeBinding,
+    "VolumeZone": VolumeZone,
+    "PodTopologySpread": PodTopologySpread,
+    "InterPodAffinity": InterPodAffinity,
+    "DynamicResources": DynamicResources,
+    "DefaultPreemption": DefaultPreemption,
     "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocation,
     "ImageLocality": ImageLocality,
     "DefaultBinder": DefaultBinder,
+    "NodeDeclaredFeatures": NodeDeclaredFeatures,
 }
 
 POLICIES: dict[str, type[Plugin]] = {

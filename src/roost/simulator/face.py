@@ -5,7 +5,7 @@ print(decision.node or decision.message)
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeVar
 
 from msgspec import Struct, ValidationError, convert
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from roost.api.node import Node
 from roost.api.pod import Pod
 from roost.cache import Cache
-from roost.config.profiles import default_profile, policy_profile
+from roost.config.profiles import Policy, profile_of
 from roost.errors import InvalidObject
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
@@ -25,7 +25,6 @@ from roost.framework.profile import Profile
 from roost.framework.status import Code
 
 Manifest = dict[str, object]
-Policy = str | type | Sequence[str | type] | Profile | None
 T = TypeVar("T", Pod, Node)
 
 
@@ -87,17 +86,6 @@ def simulate(
             learning.learn(decision.pod, cache.view)
             cache.assume(decision.pod, decision.node)
     return Simulation(tuple((held | decided)[info.key] for info in waiting), cache)
-
-
-def profile_of(policy: Policy) -> Profile:
-    """Return the profile that a policy argument means."""
-    if isinstance(policy, Profile):
-        return policy
-    if policy is None:
-        return default_profile()
-    if isinstance(policy, type):
-        return policy_profile([policy])
-    return policy_profile([policy] if isinstance(policy, str) else list(policy))
 
 
 def _cache(nodes: Iterable[Node | Manifest], pods: Iterable[Pod | Manifest]) -> Cache:

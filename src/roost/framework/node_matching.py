@@ -1,0 +1,118 @@
+"""Which nodes match a node selector, and which have taints that are not tolerated: as columns, for any plugin.
+
+A requirement is judged once per distinct value of its label, then spread over the rows by the label's id column. Nodes
+with equal taints share a taint set, so tolerations are compared once per set.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from roost.api.labels import requirement_matches
+from roost.api.node_selectors import is_legal, required_node_selector
+from roost.api.pod import Pod
+from roost.api.selectors import NodeSelector, NodeSelectorTerm, Requirement
+from roost.api.taints import Taint, Toleration
+from roost.framework.view import Bool, Int32, Rows, View
+
+HARD = ("NoSchedule", "NoExecute")
+"""The effects of taints that keep a pod off a node."""
+
+
+def required_affinity(view: View, pod: Pod) -> Bool:
+    """Return which rows meet both the pod's nodeSelector and its required node affinity; what is absent is met."""
+    matches = labelled(view, pod.spec.node_selector)
+    required = required_node_selector(pod)
+    if required is not None:
+        matches &= selected(view, required)
+    return matches
+
+
+def labelled(view: View, labels: Mapping[str, str] | None) -> Bool:
+    """Return which rows have all these labels."""
+    matches = np.ones(view.size, dtype=np.bool_)
+    for key, value in (labels or {}).items():
+        column = view.label(key)
+        matches &= column.ids == column.index.get(value, -1)
+    return matches
+
+
+def selected(view: View, selector: NodeSelector) -> Bool:
+    """Return which rows meet at least one term of a node selector; an empty term matches nothing."""
+    matches = np.zeros(view.size, dtype=np.bool_)
+    for term in selector.node_selector_terms or ():
+        if not is_empty(term):
+            matches |= meeting(view, term)
+    return matches
+
+
+def is_empty(term: NodeSelectorTerm) -> bool:
+    """Tell whether a term has no requirement."""
+    return not term.match_expressions and not term.match_fields
+
+
+def meeting(view: View, term: NodeSelectorTerm) -> Bool:
+    """Return which rows meet every requirement of a term that is not empty; one that is not legal is met by none."""
+    matches = np.ones(view.size, dtype=np.bool_)
+    if not all(is_legal(requirement) for requirement in term.match_expressions or ()):
+        return ~matches
+    for requirement in term.match_expressions or ():
+        matches &= _label_matches(view, requirement)
+    for requirement in term.match_fields or ():
+        matches &= _name_matches(view, requirement)
+    return matches
+
+
+def tolerated(view: View, rows: Rows, tolerations: Sequence[Toleration]) -> Bool | None:
+    """Return which of the rows have no NoSchedule or NoExecute taint beyond these tolerations; None if all of them."""
+    untolerated = per_taints(view, rows, lambda taints: int(count_untolerated(taints, tolerations, HARD) > 0))
+    return None if untolerated is None else untolerated == 0
+
+
+def per_taints(view: View, rows: Rows, measure: Callable[[Sequence[Taint]], int]) -> Int32 | None:
+    """Return a measure of the taints of each of the rows; None if it is 0 for all taint sets there are."""
+    measures = np.array([measure(taints) for taints in view.taint_sets], dtype=np.int32)
+    if not measures.any():
+        return None
+    per_row: Int32 = measures[view.taint_set[rows]]
+    return per_row
+
+
+def count_untolerated(taints: Sequence[Taint], tolerations: Sequence[Toleration], effects: Sequence[str]) -> int:
+    """Return how many of the taints with these effects no toleration matches."""
+    count = 0
+    for taint in taints:
+        if taint.effect in effects:
+            for toleration in tolerations:
+                if toleration.tolerates(taint):
+                    break
+            else:
+                count += 1
+    return count
+
+
+def _label_matches(view: View, requirement: Requirement) -> Bool:
+    column = view.label(requirement.key)
+    if requirement.operator in ("In", "NotIn"):
+        chosen = [column.index[value] for value in requirement.values or () if value in column.index]
+        truth = _truth(len(column.values), chosen)
+        return truth[column.ids] if requirement.operator == "In" else ~truth[column.ids]
+    key = requirement.key
+    truth = np.array([requirement_matches(requirement, {key: value}) for value in column.values], dtype=np.bool_)
+    truth[0] = requirement_matches(requirement, {})
+    return truth[column.ids]
+
+
+def _name_matches(view: View, requirement: Requirement) -> Bool:
+    if requirement.key != "metadata.name" or len(requirement.values or ()) != 1:
+        return np.zeros(view.size, dtype=np.bool_)
+    if requirement.operator not in ("In", "NotIn"):
+        return np.zeros(view.size, dtype=np.bool_)
+    named = _truth(view.size, [row for name in requirement.values or () for row in view.rows_named(name)])
+    return named if requirement.operator == "In" else ~named
+
+
+def _truth(size: int, true_at: Iterable[int]) -> Bool:
+    truth = np.zeros(size, dtype=np.bool_)
+    truth[list(true_at)] = True
+    return truth
