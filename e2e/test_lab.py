@@ -9,11 +9,11 @@ from e2e.classroom import Classroom, Part, missing_for_walks, open_classroom
 from e2e.load import list_events
 
 
-@pytest.fixture(scope="module")
-def classroom(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
+@pytest.fixture
+def classroom(assets: Path, tmp_path: Path) -> Iterator[Classroom]:
     if missing := missing_for_walks(assets):
         pytest.skip(f"to walk through pages, this machine lacks {', '.join(missing)}")
-    with open_classroom(assets, tmp_path_factory.mktemp("lab")) as room:
+    with open_classroom(assets, tmp_path) as room:
         yield room
 
 

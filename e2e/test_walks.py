@@ -24,11 +24,11 @@ AGENTS, LOGS = "walks/agents.md", "how-to/read-logs-and-events.md"
 ELSEWHERE = ("labs/custom-scheduler.md",)
 
 
-@pytest.fixture(scope="module")
-def classroom(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
+@pytest.fixture
+def classroom(assets: Path, tmp_path: Path) -> Iterator[Classroom]:
     if missing := missing_for_walks(assets):
         pytest.skip(f"to walk through pages, this machine lacks {', '.join(missing)}")
-    with open_classroom(assets, tmp_path_factory.mktemp("walks")) as room:
+    with open_classroom(assets, tmp_path) as room:
         yield room
 
 
