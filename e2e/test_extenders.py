@@ -88,7 +88,7 @@ def test_a_pod_that_every_node_rejects_is_told_why(cluster: Cluster, extenders: 
     cluster.create_pod("unsafe", scheduler=SCHEDULER)
     message = str(cluster.wait_for_condition("unsafe", "Unschedulable")["message"])
 
-    assert message.startswith("0/3 nodes are available: 3 node(s) would exceed 90%"), message
+    assert message.startswith("0/3 nodes are available: 3 node(s) would exceed 90 percent"), message
 
 
 def test_safe_balance_prefers_nodes_with_low_and_steady_usage(cluster: Cluster, extenders: Extenders) -> None:

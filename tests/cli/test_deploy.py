@@ -62,7 +62,7 @@ def test_the_roles_grant_what_is_needed_and_no_more() -> None:
         for verb in rule["verbs"]
     }
     reads = {("", resource, verb) for resource in ("nodes", "pods") for verb in ("get", "list", "watch")}
-    writes = {("", "pods/binding", "create"), ("", "pods/status", "patch")}
+    writes = {("", "pods/binding", "create"), ("", "pods/status", "patch"), ("", "pods", "delete")}
     events = {("events.k8s.io", "events", verb) for verb in ("create", "patch")}
     further = {(f.kind.group, f.kind.plural, verb) for f in FURTHER_KINDS for verb in ("list", "watch")}
     binds_volumes = {

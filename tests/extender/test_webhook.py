@@ -206,7 +206,9 @@ class Counting(Plugin):
     scale = "rank"
 
     def score(self, ctx: Any, pod: Any, view: Any, rows: Any) -> np.ndarray:
-        return np.full(len(rows), self.learn(ctx.learnt.get(self.name), pod, view), dtype=np.int64)
+        return np.full(
+            len(np.arange(view.size)[rows]), self.learn(ctx.learnt.get(self.name), pod, view), dtype=np.int64
+        )
 
     def learn(self, learnt: Any, pod: Any, view: Any) -> int:
         return (learnt or 0) + 1

@@ -236,3 +236,18 @@ def test_an_exception_within_a_library_names_the_policy_s_own_line() -> None:
 
     line = Broken.filter.__code__.co_firstlineno + 1
     assert f"plugin Broken failed in filter at test_simple.py:{line}: JSONDecodeError" in decide(Broken).message
+
+
+class Licensed:
+    """Scores only what its own filter accepts."""
+
+    def filter(self, pod: Any, node: Node) -> bool:
+        return "seats" in node.labels
+
+    def score(self, pod: Any, node: Node) -> float:
+        return float(node.labels["seats"])
+
+
+def test_a_policy_need_not_score_nodes_that_it_rejects() -> None:
+    nodes = [node("a"), node("b", labels={"seats": "3"}), node("c", labels={"seats": "7"})]
+    assert decide(Licensed, nodes).node == "c"

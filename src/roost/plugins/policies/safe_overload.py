@@ -122,7 +122,7 @@ class SafeOverload(Plugin):
 def statuses(args: SafeOverloadArgs) -> tuple[Status, ...]:
     """Return the verdicts: fits, too risky in CPU, memory, both. Removing pods would not alter what was measured."""
     cpu, memory = (
-        f"node(s) would exceed {args.utilization}% {resource} utilization "
+        f"node(s) would exceed {args.utilization} percent {resource} utilization "
         f"with probability above {args.percentile / 100:.2f}"
         for resource in RESOURCES
     )
