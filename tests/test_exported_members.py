@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import roost
+import roost.analysis
 import roost.cache
 import roost.framework.plugin
 import roost.framework.pod_info
@@ -22,6 +23,9 @@ import roost.testing
     [
         pytest.param(roost, ["__version__", "decide", "simulate"], id="roost"),
         pytest.param(roost.simulator, ["Simulation", "decide", "simulate"], id="roost.simulator"),
+        pytest.param(
+            roost.analysis, ["Forecast", "Snapshot", "add", "drain", "load", "with_policy"], id="roost.analysis"
+        ),
         pytest.param(roost.testing, ["node", "pod"], id="roost.testing"),
         pytest.param(roost.cache, ["Cache", "Change"], id="roost.cache"),
     ],

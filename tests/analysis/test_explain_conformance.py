@@ -57,7 +57,7 @@ def test_the_plain_answer_is_that_of_the_decision(case: Case) -> None:
 
 def test_pods_that_do_not_fit_get_a_suggestion_or_a_proof_that_there_is_none() -> None:
     found: Counter[str] = Counter()
-    for case in REJECTED[::3]:
+    for case in REJECTED:
         snapshot, pod = snapshot_of(case), msgspec.convert(case["pod"], Pod)
         cycle = Cycle(profile_from_fragment(case["config"]))
         explanation = explain(cycle, snapshot.pod_info(pod), snapshot.cache.view, Context())

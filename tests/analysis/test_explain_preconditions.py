@@ -203,7 +203,7 @@ def scheduler_deployment(name: str, ready: int) -> Object:
         pytest.param(
             given(lease("kube-scheduler", 5), event("Scheduled", by="default-scheduler")),
             "likely",
-            "answer to its schedulerName mine: no lease, no event of the last 10 minutes and no deployment. There is default-scheduler.",
+            "mine: no lease, no event of the last 10 minutes and no deployment. There is default-scheduler.",
             id="another scheduler runs",
         ),
         pytest.param(given(lease("mine", 5), event("Scheduled")), None, "", id="its lease is held"),
@@ -249,7 +249,10 @@ def maker(kind: str, name: str, owner: str = "") -> Object:
 
 
 QUOTA = 'Error creating: pods "web-" is forbidden: exceeded quota: small, requested: cpu=1, used: cpu=4, limited: cpu=4'
-ACCOUNT = 'Error creating: pods "web-" is forbidden: error looking up service account shop/robot: serviceaccount "robot" not found'
+ACCOUNT = (
+    'Error creating: pods "web-" is forbidden: error looking up service account shop/robot: '
+    'serviceaccount "robot" not found'
+)
 WEBHOOK = 'Error creating: admission webhook "policy.example.com" denied the request: no'
 SECURITY = 'Error creating: pods "web" is forbidden: violates PodSecurity "restricted:latest": privileged'
 PRIORITY = 'Error creating: pods "web-" is forbidden: no PriorityClass with name urgent was found'

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from msgspec import convert
+from msgspec import convert, structs
 
 from roost.api.kinds import AnyObject
 from roost.api.labels import selects
@@ -123,6 +123,14 @@ class Events(RuleBasedStateMachine):
         self.pods[one.key] = one
         self.cache.set_pod(one)
 
+    @rule(which=st.integers(0, 5), labels=LABELS, leaving=st.booleans())
+    def relabel_pod(self, which: int, labels: dict[str, str], leaving: bool) -> None:
+        if which < len(self.pods):
+            old = list(self.pods.values())[which]
+            deleted = "2026-01-01T00:00:00Z" if leaving else None
+            metadata = structs.replace(old.metadata, labels=labels, deletion_timestamp=deleted)
+            self.set_pod(structs.replace(old, metadata=metadata))
+
     @rule(one=PODS)
     def assume_pod(self, one: Pod) -> None:
         if one.key not in self.pods:
@@ -212,4 +220,4 @@ def existing(view: View, kind: TermKind, incoming: Pod) -> dict[AffinityTerm, di
 
 
 TestEvents = Events.TestCase
-TestEvents.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestEvents.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 
 from roost.apiserver.resources import POD
 from roost.cli.main import app
+from roost.cli.progress import Progress
+from roost.cli.read_dump import STEP, read_dumps
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 PENDING = HOW_TO / "pending.yaml"
@@ -182,6 +185,25 @@ def test_dump_keeps_the_decision_and_no_secret(tmp_path: Path) -> None:
                 one["newNode"] and one["newNode"]["metadata"]["name"]
             )  # the annotations of the node are not there
         assert after == before
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_long_reading_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = objects()[3]
+    pods = [{**shape, "metadata": {"name": f"p{i}", "namespace": "shop"}} for i in range(2 * STEP + 1)]
+    file = written(tmp_path / "dump.json", pods)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with Progress() as progress:
+        read_dumps([file], progress.show)
+    assert terminal.getvalue().split("\r\x1b[K")[1:] == [
+        f"reading dump.json: {STEP} of {2 * STEP + 1} objects …",
+        f"reading dump.json: {2 * STEP} of {2 * STEP + 1} objects …",
+        "",
+    ]
 
 
 # ---- manifests

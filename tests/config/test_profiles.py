@@ -151,7 +151,7 @@ class TestGuard:
         assert names(policy_profile(["RandomNode"]).pre_filter)[:1] == GUARD
 
 
-class TestDefaultPluginsThatAreMissing:
+class TestDynamicResources:
     FRAGMENT: ClassVar[dict[str, Any]] = {
         "plugins": {
             "multiPoint": {
@@ -161,17 +161,11 @@ class TestDefaultPluginsThatAreMissing:
         "pluginConfig": [{"name": "DynamicResources", "args": {"filterTimeout": "3s"}}],
     }
 
-    def test_they_are_left_out_and_the_rest_counts(self) -> None:
+    def test_what_never_scores_has_a_weight_in_vain(self) -> None:
         profile = profile_from_fragment(self.FRAGMENT)
         weights = {scorer.plugin.name: scorer.weight for scorer in profile.score}
         assert weights["ImageLocality"] == 7
         assert "DynamicResources" not in weights
-
-    def test_each_is_named_in_a_warning(self, caplog: pytest.LogCaptureFixture) -> None:
-        profile_from_fragment(self.FRAGMENT)
-        assert [record.getMessage() for record in caplog.records] == [
-            "plugins: DynamicResources is not supported yet and is left out; pods that require it are refused",
-        ]
 
 
 class TestRefusals:

@@ -91,14 +91,18 @@ def test_nobody_is_asked_once_no_node_is_left() -> None:
 
 def test_nobody_is_asked_about_a_pod_that_fits_nowhere_anyway() -> None:
     world = World(extender(), profile=default_profile(), cpu="1000")
-    assert world.answered().message == "0/3 nodes are available: 3 Insufficient cpu."
+    assert world.answered().message.startswith("0/3 nodes are available: 3 Insufficient cpu. ")
     assert world.asked == []
 
 
 def test_reasons_enter_the_fit_error_and_nodes_without_one_vanish() -> None:
     world = World(extender(), nodes=[*ABC, node("d", unschedulable=True)], profile=default_profile())
     decision = world.answered(kept("", failed={"a": "too far", "nowhere": "?"}, unresolvable={"b": "too old"}))
-    assert decision.message == "0/4 nodes are available: 1 node(s) were unschedulable, 1 too far, 1 too old."
+    assert decision.message == (
+        "0/4 nodes are available: 1 node(s) were unschedulable, 1 too far, 1 too old. no new claims to deallocate, "
+        "preemption: 0/4 nodes are available: 1 No preemption victims found for incoming pod, "
+        "3 Preemption is not helpful for scheduling."
+    )
     assert decision.rejected_by == {"NodeUnschedulable", "extender http://x/filter"}
     assert table(decision) == {
         "a": ("extender http://x/filter", ("too far",)),
@@ -221,7 +225,7 @@ def test_if_nothing_is_left_then_the_pod_is_unschedulable() -> None:
             world.cache.assume(world.cache.pod_info(pod(name, cpu="2")), name)
         return [{"b": 9}]
 
-    assert world.answered(answer).message == "0/2 nodes are available: 2 Insufficient cpu."
+    assert world.answered(answer).message.startswith("0/2 nodes are available: 2 Insufficient cpu. ")
 
 
 # ---- whose business a pod is

@@ -55,8 +55,11 @@ def test_a_filter_that_fails_gets_the_benefit_of_the_doubt() -> None:
 @pytest.mark.parametrize(
     ("other", "alike"),
     [
-        pytest.param(pod("other", uid="u", labels={"app": "web"}), True, id="what no plugin of the profile reads"),
+        pytest.param(
+            pod("other", uid="u", metadata={"annotations": {"a": "b"}}), True, id="what no plugin of the profile reads"
+        ),
         pytest.param(pod(priority=9), False, id="the priority, by which pods leave room for others"),
+        pytest.param(pod(labels={"app": "web"}), False, id="a label, by which pods are spread"),
         pytest.param(pod(cpu="1000m"), False, id="a request"),
         pytest.param(pod(tolerations=[{"operator": "Exists"}]), False, id="a toleration"),
         pytest.param(pod(image="other"), False, id="an image"),

@@ -59,6 +59,7 @@ def test_each_node_counts_once_by_the_plugin_that_rejected_it_first() -> None:
     decision, _ = decided(pod(cpu=4), MIXED[1:])
     assert decision.message == (
         "0/4 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), 2 node(s) were unschedulable."
+        " no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling."
     )
     assert decision.rejected_by == {"NodeResourcesFit", "TaintToleration", "NodeUnschedulable"}
     assert (decision.outcome, decision.node, decision.feasible, decision.evaluated) == ("unschedulable", None, 0, 4)
@@ -76,6 +77,7 @@ def test_nodes_left_out_beforehand_are_counted_as_such() -> None:
     decision, _ = decided(pod(cpu=4, spec={"affinity": affinity}))
     assert decision.message == (
         "0/5 nodes are available: 1 Insufficient cpu, 4 node(s) didn't satisfy plugin(s) [NodeAffinity]."
+        " no new claims to deallocate, preemption: 0/5 nodes are available: 5 Preemption is not helpful for scheduling."
     )
     assert decision.rejected_by == {"NodeResourcesFit", "NodeAffinity"}
 

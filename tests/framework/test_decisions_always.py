@@ -32,8 +32,20 @@ TAINTS = st.lists(
     unique_by=lambda taint: (taint["key"], taint["effect"]),
 )
 PREFERENCES = [{"weight": 7, "preference": {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["b"]}]}}]
+TERM = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "web"}}}
+REQUIRED = {"requiredDuringSchedulingIgnoredDuringExecution": [TERM]}
+PREFERRED = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 5, "podAffinityTerm": TERM}]}
+SPREAD = {"maxSkew": 1, "topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "web"}}}
 SPECS = [
     {},
+    {},
+    {},
+    {"affinity": {"podAffinity": REQUIRED}},
+    {"affinity": {"podAntiAffinity": REQUIRED}},
+    {"affinity": {"podAffinity": PREFERRED}},
+    {"affinity": {"podAntiAffinity": PREFERRED}},
+    {"topologySpreadConstraints": [{**SPREAD, "whenUnsatisfiable": "DoNotSchedule"}]},
+    {"topologySpreadConstraints": [{**SPREAD, "whenUnsatisfiable": "ScheduleAnyway"}]},
     {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": PREFERENCES}}},
 ]
 
@@ -63,6 +75,7 @@ def shapes(draw: st.DrawFn) -> dict[str, Any]:
         "node_selector": draw(st.sampled_from([None, None, {"zone": "a"}])),
         "tolerations": draw(st.sampled_from([(), ({"key": "spot", "operator": "Exists"},)])),
         "spec": draw(st.sampled_from(SPECS)),
+        "labels": draw(st.sampled_from([{}, {"app": "web"}, {"app": "db"}])),
     }
 
 

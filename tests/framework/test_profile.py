@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from roost.config.profiles import default_profile
-from roost.framework.plugin import Context, Plugin, Scores, Verdicts
+from roost.framework.plugin import Context, Plugin, PreFilterAnswer, Scores, Verdicts
 from roost.framework.pod_info import PodInfo
 from roost.framework.profile import Profile, Tie
 from roost.framework.simple import lift
@@ -113,6 +113,26 @@ def test_a_plugin_is_not_used_where_it_says_that_it_is_idle() -> None:
 )
 def test_when_pods_may_be_decided_ahead(plugins: list[Plugin], possible: bool) -> None:
     assert Profile.of(plugins).can_look_ahead is possible
+
+
+class LooksFurther(Filtering):
+    """A filter that looks beyond a node, and can skip pods by what placed pods do not change."""
+
+    name = "LooksFurther"
+    remember = False
+    pre_reads = frozenset({"node"})
+
+    def pre_filter(self, ctx: Context, pod: PodInfo, view: View) -> PreFilterAnswer:
+        return None
+
+
+class LooksAround(LooksFurther):
+    pre_reads = frozenset({"usage"})
+
+
+@pytest.mark.parametrize(("plugin", "possible"), [(LooksFurther(), True), (LooksAround(), False)], ids=repr)
+def test_a_plugin_that_looks_beyond_a_node_is_no_hindrance_if_it_can_skip_pods(plugin: Plugin, possible: bool) -> None:
+    assert Profile.of([plugin]).can_look_ahead is possible
 
 
 def test_a_normalised_score_that_pods_placed_do_not_change_is_no_hindrance() -> None:

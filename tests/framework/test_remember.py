@@ -10,7 +10,7 @@ from roost.api.pod import Pod
 from roost.cache import Cache
 from roost.framework.cycle import Cycle
 from roost.framework.decision import Decision
-from roost.framework.plugin import Context, Plugin, Scale, Scores, Verdicts
+from roost.framework.plugin import Context, PartialScores, Plugin, Scale, Scores, Verdicts, default_normalize
 from roost.framework.pod_info import PodInfo
 from roost.framework.profile import Profile, Scorer
 from roost.framework.resources import PODS, Int64
@@ -331,3 +331,42 @@ def test_a_score_beyond_its_scale_is_an_error_that_says_so(scale: Scale, beyond:
     highest = 10 if scale == "extender" else 100
     assert decision.outcome == "error"
     assert f"it returned a score of {beyond}, not 0 to {highest}" in decision.message
+
+
+class Partial(Plugin):
+    """Scores by pods placed; nodes that are not of a zone are ignored."""
+
+    name = "Partial"
+    reads = frozenset({"node", "usage"})
+
+    def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores | PartialScores:
+        raw, ignored = view.usage[PODS][rows].copy(), view.label("zone").ids[rows] == 0
+        return PartialScores(raw, ignored) if ignored.any() else raw
+
+    def normalize(self, ctx: Context, pod: PodInfo, scores: Int64) -> Int64:
+        return default_normalize(scores, reverse=True)
+
+
+def test_nodes_that_a_scorer_ignores_count_nothing_and_are_no_part_of_normalising() -> None:
+    world = World(Partial(), node("in", labels={"zone": "a"}), node("out"))
+
+    def totals() -> dict[str, int]:
+        return {name: row.total for name, row in world.decide().freeze().scores.items()}
+
+    world.cache.set_pod(pod("p", node_name="out"))
+    assert [totals() for _ in range(3)] == [{"in": 100, "out": 0}] * 3
+    for number in range(8):
+        world.cache.set_node(node(f"more{number}", labels={"zone": "a"}))
+    world.cache.set_pod(pod("q", node_name="in"))
+    assert {name: total for name, total in totals().items() if not name.startswith("more")} == {"in": 0, "out": 0}
+    world.cache.set_node(node("out", labels={"zone": "b"}))
+    assert totals()["more0"] == 100
+    assert totals()["out"] == 0
+    world.cache.set_node(node("in"))
+    world.cache.remove_pod(pod("p", node_name="out"))
+    assert [totals()[name] for name in ("in", "out")] == [0, 100]
+
+
+def test_where_all_nodes_are_ignored_nothing_is_normalised() -> None:
+    table = World(Partial(), node("a"), node("b")).decide().freeze()
+    assert {name: row.total for name, row in table.scores.items()} == {"a": 0, "b": 0}

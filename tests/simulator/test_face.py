@@ -86,7 +86,10 @@ def test_manifests_and_values_may_be_mixed_and_come_from_a_generator() -> None:
 def test_a_pod_that_fits_nowhere_gets_the_reason() -> None:
     decision = roost.decide(pod(cpu=5), [node("a"), node("b", unschedulable=True)])
     assert decision.node is None
-    assert decision.message == "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable."
+    assert decision.message == (
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable."
+        " no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+    )
 
 
 def test_the_table_of_a_decision_can_be_looked_at() -> None:

@@ -7,7 +7,7 @@ in a domain          the same with the pods that affinity or spreading means, wh
 from collections.abc import Iterable, Iterator, Sequence
 
 from roost.analysis.change import Change
-from roost.analysis.rejections import Group
+from roost.analysis.rejections import Group, Need, Rejection
 from roost.analysis.trial import Trial
 from roost.api.labels import selects
 from roost.api.pod import Pod
@@ -17,6 +17,7 @@ from roost.framework.status import Code
 MOST_NODES = 24
 MOST_RELATED = 200
 MOST_SHOWN = 3
+MOST_NAMED = 5
 
 _MIRROR = "kubernetes.io/config.mirror"
 _ABOUT_PODS = ("InterPodAffinity", "PodTopologySpread")
@@ -24,18 +25,19 @@ _ABOUT_PODS = ("InterPodAffinity", "PodTopologySpread")
 
 def evictions(trial: Trial, groups: Sequence[Group]) -> tuple[list[Change], bool]:
     """Return sets of pods whose eviction makes room, the fewest first, and whether all nodes were looked at."""
-    nodes = [one.node for group in groups if group.status.code is Code.Unschedulable for one in group.nodes]
+    nodes = [one for group in groups if group.status.code is Code.Unschedulable for one in group.nodes]
     if trial.only:
-        nodes = [node for node in nodes if node == trial.only]
+        nodes = [one for one in nodes if one.node == trial.only]
     found = [*_on_nodes(trial, nodes[:MOST_NODES])]
     related = _related(trial) if any(group.status.plugin in _ABOUT_PODS for group in groups) else []
     found += _in_domains(trial, related[:MOST_RELATED])
-    found.sort(key=lambda pods: (len(pods), max(_priority(pod) for pod in pods)))
-    distinct = {frozenset(pod.key for pod in pods): pods for pods in reversed(found)}
-    ordered = sorted(distinct.values(), key=found.index)
-    return [_change(trial, pods) for pods in ordered[:MOST_SHOWN]], len(nodes) <= MOST_NODES and len(
-        related
-    ) <= MOST_RELATED
+    sets = {frozenset(pod.key for pod in pods): pods for pods in sorted(found, key=_cost)}
+    complete = len(nodes) <= MOST_NODES and len(related) <= MOST_RELATED
+    return [_change(trial, pods) for pods in list(sets.values())[:MOST_SHOWN]], complete
+
+
+def _cost(pods: Sequence[Pod]) -> tuple[int, int]:
+    return len(pods), max(_priority(pod) for pod in pods)
 
 
 def may_leave(pod: Pod) -> bool:
@@ -44,11 +46,26 @@ def may_leave(pod: Pod) -> bool:
     return not (owner in ("Node", "DaemonSet") or _MIRROR in pod.annotations or pod.is_terminating)
 
 
-def _on_nodes(trial: Trial, nodes: Sequence[str]) -> Iterator[list[Pod]]:
-    for node in nodes:
-        pods = _in_order(pod for pod in trial.snapshot.on_node.get(node, {}).values() if may_leave(pod))
-        if pods and trial.fits_without(pods):
-            yield trial.least(pods)
+def _on_nodes(trial: Trial, nodes: Sequence[Rejection]) -> Iterator[list[Pod]]:
+    single = 0
+    for one in nodes:
+        pods = [pod for pod in trial.snapshot.on_node.get(one.node, {}).values() if may_leave(pod)]
+        if not pods or not trial.fits_without(pods):
+            continue
+        sizes = {pod.key: _share(trial, pod, one.missing) for pod in pods}
+        ordered = sorted(pods, key=lambda pod: (_priority(pod), -sizes[pod.key][1], pod.key))
+        found = trial.least(ordered, [pod for pod in ordered if sizes[pod.key][0]])
+        yield found
+        single += len(found) == 1
+        if single == MOST_SHOWN:
+            return
+
+
+def _share(trial: Trial, pod: Pod, missing: Sequence[Need]) -> tuple[bool, float]:
+    """Return whether a pod holds all that is missing, and how much of it."""
+    held = {**trial.snapshot.cache.pod_info(pod, placed=True).requests.effective, "pods": 1}
+    shares = [held.get(need.resource, 0) / need.missing for need in missing]
+    return all(share >= 1 for share in shares), sum(shares)
 
 
 def _in_domains(trial: Trial, related: Sequence[Pod]) -> Iterator[list[Pod]]:
@@ -63,7 +80,7 @@ def _in_domains(trial: Trial, related: Sequence[Pod]) -> Iterator[list[Pod]]:
                 domains.setdefault(value, []).append(pod)
         for pods in domains.values():
             if trial.fits_without(pods):
-                yield trial.least(pods)
+                yield trial.least(pods, pods)
 
 
 def _related(trial: Trial) -> list[Pod]:
@@ -109,14 +126,15 @@ def _priority(pod: Pod) -> int:
 
 def _change(trial: Trial, pods: Sequence[Pod]) -> Change:
     nodes = sorted({pod.spec.node_name for pod in pods})
-    names = ", ".join(pod.key for pod in pods)
+    names = ", ".join(pod.key for pod in pods[:MOST_NAMED])
+    more = f" and {len(pods) - MOST_NAMED} more" if len(pods) > MOST_NAMED else ""
     higher = [pod.key for pod in pods if _priority(pod) > _priority(trial.pod)]
     bare = [pod.key for pod in pods if not pod.metadata.owner_references]
     cautions = [f"{', '.join(higher)} has a higher priority"] if higher else []
     cautions += [f"no controller brings back {', '.join(bare)}"] if bare else []
     return Change(
         sort="evict",
-        says=f"evict {names} from {', '.join(nodes)}",
+        says=f"evict {names}{more} from {', '.join(nodes)}",
         evict=tuple(pod.key for pod in pods),
         caution="; ".join(cautions),
     )

@@ -54,11 +54,11 @@ class InThisOrder(Plugin):
 
 
 def landing_profile(profile: Profile, places: Sequence[str], *, first_fit: bool = False) -> Profile:
-    """Return a profile that decides as the given one, but only for nodes of these names.
+    """Return a profile that decides as the given one, but only for nodes of these names, and preempts nobody.
 
-    With `first_fit` the first of them that the filters let through is taken, and not the best.
+    With `first_fit` the first of them that the filters let through is taken, and not the best. Nobody has to leave for it.
     """
-    restricted = replace(profile, filter=(OnlyThese(places), *profile.filter))
+    restricted = replace(profile, filter=(OnlyThese(places), *profile.filter), post_filter=())
     if not first_fit:
         return restricted
     return replace(restricted, pre_score=(), score=(Scorer(InThisOrder(places), 1),))

@@ -25,8 +25,19 @@ Matter = Literal[
     "bound", "terminated", "terminating", "gated", "claim", "nominated", "backoff", "waiting", "scheduler", "creation"
 ]
 
-INITIAL_BACKOFF, MAX_BACKOFF, FLUSH_AFTER = 1.0, 10.0, 300.0
-"""Seconds; kube-scheduler's and Roost's defaults."""
+FLUSH_AFTER = 300.0
+"""Seconds after which a rejected pod is tried again in any case."""
+
+
+class Backoff(Struct, frozen=True):
+    """How long a rejected pod is left alone, in seconds; it doubles with each. The defaults are Kubernetes'."""
+
+    initial: float = 1.0
+    most: float = 10.0
+
+    def after(self, tries: int) -> float:
+        """Return how long it is after so many tries."""
+        return min(self.initial * 2.0 ** min(tries - 1, 32), self.most)
 
 
 class Finding(Struct, frozen=True):
@@ -42,9 +53,13 @@ class Finding(Struct, frozen=True):
     blocks: bool = True
 
 
-def find_preconditions(snapshot: Snapshot, pod: Pod, now: float) -> list[Finding]:
+DEFAULT_BACKOFF = Backoff()
+
+
+def find_preconditions(snapshot: Snapshot, pod: Pod, now: float, backoff: Backoff = DEFAULT_BACKOFF) -> list[Finding]:
     """Return what is to be said of a pod before a decision; `now` in Unix seconds."""
     findings = [finding for look in _LOOKS for finding in look(snapshot, pod, now)]
+    findings += _rejected(snapshot, pod, now, backoff)
     # Of a pod that is on a node or leaving, nothing else keeps it from being placed.
     final = [one for one in findings if one.matter in ("bound", "terminated", "terminating")]
     return final or findings
@@ -142,7 +157,7 @@ def _nominated(snapshot: Snapshot, pod: Pod, now: float) -> Iterator[Finding]:
     )
 
 
-def _backoff(snapshot: Snapshot, pod: Pod, now: float) -> Iterator[Finding]:
+def _rejected(snapshot: Snapshot, pod: Pod, now: float, backoff: Backoff) -> Iterator[Finding]:
     if pod.spec.node_name or pod.spec.scheduling_gates:
         return
     about = snapshot.events_about("Pod", pod.namespace, pod.name, pod.metadata.uid)
@@ -151,7 +166,7 @@ def _backoff(snapshot: Snapshot, pod: Pod, now: float) -> Iterator[Finding]:
     if last != last:
         return
     tries = sum(event.times for event in failed)
-    until = last + min(INITIAL_BACKOFF * 2.0 ** min(tries - 1, 32), MAX_BACKOFF)
+    until = last + backoff.after(tries)
     tried = f"It was tried {tries} time{'s' if tries > 1 else ''} by {failed[0].reporter}, last at {moment(last)}"
     if now < until:
         yield Finding("backoff", f"{tried}: in backoff until {moment(until)}.", "likely")
@@ -168,4 +183,4 @@ def _describe(pod: Pod) -> str:
 
 
 _Look = Callable[[Snapshot, Pod, float], Iterator[Finding]]
-_LOOKS: tuple[_Look, ...] = (_bound, _terminating, _gated, _claims, _nominated, _backoff)
+_LOOKS: tuple[_Look, ...] = (_bound, _terminating, _gated, _claims, _nominated)

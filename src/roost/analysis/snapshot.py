@@ -73,6 +73,11 @@ class Snapshot:
                 on_node = self.on_node[node_name] = {}
             on_node[pod.key] = pod
 
+    def remove_pod(self, pod: Pod) -> None:
+        """Take a pod from its node."""
+        self.cache.remove_pod(pod)
+        self.on_node.get(pod.spec.node_name, {}).pop(pod.key, None)
+
     def add_other(self, kind: str, obj: Any, take: Take) -> None:
         """Add an object of a kind that plugins read."""
         self.kinds.add(kind)

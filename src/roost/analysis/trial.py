@@ -58,20 +58,23 @@ class Trial:
         with self._gone(pods):
             return self._fits(self.filtered())
 
-    def least(self, pods: Sequence[Pod]) -> list[Pod]:
-        """Return few of some pods whose leaving makes room, given that all of them do; the first are kept the least.
+    def least(self, pods: Sequence[Pod], alone: Sequence[Pod]) -> list[Pod]:
+        """Return few of some pods whose leaving makes room, given that all of them do; the last are kept first.
 
-        One alone if there is such a one; else none can be left out.
+        One of `alone` if its leaving is enough; else none can be left out.
         """
-        for pod in pods:
+        for pod in alone:
             if self.fits_without((pod,)):
                 return [pod]
-        leaving = list(pods)
-        for pod in reversed(pods):
-            fewer = [one for one in leaving if one is not pod]
-            if fewer and self.fits_without(fewer):
-                leaving = fewer
-        return leaving
+        leaving: list[Pod] = []
+        cache = self.snapshot.cache
+        with self._gone(pods):
+            for pod in reversed(pods):
+                cache.set_pod(pod)
+                if not self._fits(self.filtered()):
+                    cache.remove_pod(pod)
+                    leaving.append(pod)
+        return leaving[::-1]
 
     def _fits(self, filtered: Filtered | None) -> bool:
         if filtered is None or not filtered.count:

@@ -6,7 +6,7 @@ from roost.framework.decision import Decision
 def why(decision: Decision) -> str:
     """Return one line that says why a pod went where it did, or why nowhere."""
     if decision.outcome != "scheduled":
-        return decision.message
+        return decision.fit_error
     fit = f"{decision.feasible} of {decision.evaluated} nodes fit"
     best, *others = decision.top
     if not others:

@@ -6,7 +6,6 @@
                         └──────────────────────────────────────────────────────┘
 """
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -23,7 +22,8 @@ from roost.api.storage import (
     StorageClass,
     VolumeAttachment,
 )
-from roost.framework.storage import VolumePlan
+from roost.cache.shelves import Shelves
+from roost.framework.storage import Shelf, VolumePlan
 
 O = TypeVar("O", bound=KubernetesObject)  # noqa: E741
 Place = tuple[type[KubernetesObject], str]
@@ -37,7 +37,7 @@ class StorageObjects:
     def __init__(self) -> None:
         self._written: dict[Place, Any] = {}
         self._assumed: dict[Place, Any] = {}
-        self._sizes: dict[str, list[tuple[int, str]]] = {}
+        self._shelves = Shelves()
         self._groups: dict[Group, dict[str, Any]] = {}
 
     # ---- what plugins read
@@ -58,9 +58,13 @@ class StorageObjects:
         """Return a CSI driver."""
         return self._get(CSIDriver, name)
 
-    def volumes_of_class(self, name: str) -> Sequence[PersistentVolume]:
-        """Return the volumes of a storage class, smallest first, then by name."""
-        named = (self.volume(volume) for _, volume in self._sizes.get(name, ()))
+    def shelves_of_class(self, name: str) -> Iterable[Shelf]:
+        """Return the free volumes of a storage class."""
+        return self._shelves.of_class(name)
+
+    def volumes_kept_for(self, claim: str) -> Sequence[PersistentVolume]:
+        """Return the volumes that name a claim, by name."""
+        named = (self.volume(name) for name in self._shelves.kept_for(claim))
         return [volume for volume in named if volume is not None]
 
     def capacities_of_class(self, name: str) -> Iterable[CSIStorageCapacity]:
@@ -106,57 +110,52 @@ class StorageObjects:
         _check(obj)
         old = self._written.get(place)
         self._written[place] = obj
-        if old is not None:
-            self._sort_out(old, place[1])
-        self._sort_in(obj, place[1])
+        self._regroup(place[1], old, obj)
         assumed, version = self._assumed.get(place), obj.metadata.resource_version
-        if assumed is not None:
-            if version and assumed.metadata.resource_version == version:
-                return obj  # listed anew: not news
-            del self._assumed[place]
-            return old
-        return obj if old is not None and _same(old, obj) else old
+        if assumed is not None and version and assumed.metadata.resource_version == version:
+            return obj  # listed anew: not news
+        self._assumed.pop(place, None)
+        self._shelve(place)
+        return obj if assumed is None and old is not None and _same(old, obj) else old
 
     def remove(self, obj: KubernetesObject) -> KubernetesObject | None:
         """Forget an object; return what was known of it."""
         place = _place(obj)
         old: KubernetesObject | None = self._written.pop(place, None)
         self._assumed.pop(place, None)
-        if old is not None:
-            self._sort_out(old, place[1])
+        self._regroup(place[1], old, None)
+        self._shelve(place)
         return old
 
     def assume(self, plan: VolumePlan) -> None:
         """Take what a decision will write for written."""
         for obj in _assumed_by(plan):
             self._assumed[_place(obj)] = obj
+            self._shelve(_place(obj))
 
     def restore(self, plan: VolumePlan) -> None:
         """Undo `assume`, as far as nothing newer was seen."""
         for obj in _assumed_by(plan):
             if self._assumed.get(_place(obj)) is obj:
                 del self._assumed[_place(obj)]
+                self._shelve(_place(obj))
 
     def _get(self, kind: type[O], key: str) -> O | None:
         found: O | None = self._assumed.get((kind, key)) if self._assumed else None
         return self._written.get((kind, key)) if found is None else found
 
-    def _sort_in(self, obj: KubernetesObject, key: str) -> None:
-        if isinstance(obj, PersistentVolume):
-            insort(self._sizes.setdefault(obj.class_name, []), (billionths(obj.storage), key))
-        for group in _groups(obj):
-            self._groups.setdefault(group, {})[key] = obj
+    def _shelve(self, place: Place) -> None:
+        kind, name = place
+        if kind is PersistentVolume:
+            self._shelves.put(name, self.volume(name))
 
-    def _sort_out(self, obj: KubernetesObject, key: str) -> None:
-        if isinstance(obj, PersistentVolume):
-            sizes, entry = self._sizes[obj.class_name], (billionths(obj.storage), key)
-            del sizes[bisect_left(sizes, entry)]
-            if not sizes:
-                del self._sizes[obj.class_name]
-        for group in _groups(obj):
+    def _regroup(self, key: str, old: KubernetesObject | None, new: KubernetesObject | None) -> None:
+        for group in () if old is None else _groups(old):
             del self._groups[group][key]
             if not self._groups[group]:
                 del self._groups[group]
+        for group in () if new is None else _groups(new):
+            self._groups.setdefault(group, {})[key] = new
 
 
 def _place(obj: KubernetesObject) -> Place:

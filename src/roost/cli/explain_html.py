@@ -32,6 +32,7 @@ def _page(answered: Answered) -> Facts:
     first = matrix.lines[0].needs if matrix.lines else ()
     return {
         "pod": report.key,
+        "title": f"{report.kind} {report.key}",
         "node": told["node"],
         "verdict": _verdict(explanation, answered.profile, prefer),
         "findings": told["preconditions"],

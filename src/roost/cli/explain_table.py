@@ -38,7 +38,9 @@ def table(answered: Answered) -> str:
 def _first(report: Report, profile: str) -> Iterator[str]:
     pod = report.pod
     name = f", schedulerName {pod.spec.scheduler_name or 'default-scheduler'}" if pod is not None else ""
-    lines = [f"Pod {report.key}{name}."]
+    lines = [
+        f"{report.kind} {report.key}{name}." if pod is not None else f"{report.kind} {report.key}: there is no pod."
+    ]
     lines += [line for finding in report.findings for line in _finding(finding)]
     if report.explanation is not None and profile:
         lines.append(profile)
@@ -59,7 +61,9 @@ def _decision(report: Report) -> Iterator[str]:
     explanation = report.explanation
     if explanation is None:
         return
-    would = "would go" if report.findings and any(one.blocks for one in report.findings) else "goes"
+    would = "would go" if any(one.blocks for one in report.findings) else "goes"
+    if any(one.matter == "bound" for one in report.findings):
+        would = "would go now, if it were new,"
     if explanation.outcome == "error":
         yield f"It cannot be decided: {explanation.message}"
     elif explanation.node is not None:

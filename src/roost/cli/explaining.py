@@ -9,17 +9,22 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from msgspec import Struct
 
 from roost.analysis.commands import maker_of
 from roost.analysis.creation import SHORT, find_failed_creation
+from roost.analysis.preconditions import Backoff
 from roost.analysis.report import Report, report_on
+from roost.analysis.schedulers import DEFAULT_SCHEDULER
 from roost.analysis.snapshot import Snapshot
 from roost.api.pod import Pod
 from roost.cli.explain_manifest import pod_of_manifest
 from roost.cli.progress import Progress
 from roost.cli.read_dump import read_dumps
+from roost.config.load import load_configuration
+from roost.config.profiles import build_profiles, default_profile
 from roost.errors import ConfigError, InvalidObject
 from roost.framework.plugin import Context
 from roost.framework.profile import Profile
@@ -101,18 +106,15 @@ def answer_question(question: Question, output: str) -> str:
 
 def ask(snapshot: Snapshot, question: Question, now: float) -> Answered:
     """Return what is to be said; raises ConfigError if there is no such pod and nothing tells why."""
-    target, ctx = question.target, Context(now=now)
+    target = question.target
     pod = (
         pod_of_manifest(question.manifest, target.namespace, snapshot) if question.manifest else _find(snapshot, target)
     )
-    profile, assumed = (None, "") if pod is None else choose_profile(pod, question.config)
-    if pod is None or profile is None:
-        report = _not_there(snapshot, target)
+    if pod is None:
+        report, assumed = _not_there(snapshot, target), ""
     else:
-        try:
-            report = report_on(snapshot, pod, profile, ctx, prefer=question.prefer, manifest=question.manifest)
-        except InvalidObject as error:
-            raise InvalidObject(f"pod {pod.key}: {error}") from error
+        chosen = choose_profile(pod, question.config)
+        report, assumed = _report(snapshot, pod, chosen, question, Context(now=now)), chosen.says
     return Answered(
         report=report,
         profile=assumed,
@@ -122,22 +124,44 @@ def ask(snapshot: Snapshot, question: Question, now: float) -> Answered:
     )
 
 
-def choose_profile(pod: Pod, config: str | None) -> tuple[Profile, str]:
-    """Return the profile that decides for a pod, and a sentence that says which one was assumed."""
-    from pathlib import Path
+class Chosen(Struct, frozen=True):
+    """A profile, a sentence that says which one was assumed, and how long a rejected pod is left alone."""
 
-    from roost.config.load import load_configuration
-    from roost.config.profiles import build_profiles, default_profile
+    profile: Profile
+    says: str
+    backoff: Backoff = Backoff()
 
-    name = pod.spec.scheduler_name or "default-scheduler"
+
+def choose_profile(pod: Pod, config: str | None) -> Chosen:
+    """Return the profile that decides for a pod; raises ConfigError."""
+    name = pod.spec.scheduler_name or DEFAULT_SCHEDULER
     if config is None:
-        return default_profile(name), f"Decided with kube-scheduler's default profile, assumed for {name}."
-    profiles = build_profiles(load_configuration(Path(config)))
+        return Chosen(default_profile(name), f"Decided with kube-scheduler's default profile, assumed for {name}.")
+    configuration = load_configuration(Path(config))
+    backoff = Backoff(configuration.pod_initial_backoff_seconds, configuration.pod_max_backoff_seconds)
+    profiles = build_profiles(configuration)
+    rest = " Its extenders are not asked." if configuration.extenders else ""
     for profile in profiles:
         if profile.scheduler_name == name:
-            return profile, f"Decided with the profile {name} of {config}."
+            return Chosen(profile, f"Decided with the profile {name} of {config}.{rest}", backoff)
     first = profiles[0]
-    return first, f"Decided with the profile {first.scheduler_name} of {config}, which has none for {name}."
+    says = f"Decided with the profile {first.scheduler_name} of {config}, which has none for {name}.{rest}"
+    return Chosen(first, says, backoff)
+
+
+def _report(snapshot: Snapshot, pod: Pod, chosen: Chosen, question: Question, ctx: Context) -> Report:
+    try:
+        return report_on(
+            snapshot,
+            pod,
+            chosen.profile,
+            ctx,
+            prefer=question.prefer,
+            manifest=question.manifest,
+            backoff=chosen.backoff,
+        )
+    except InvalidObject as error:
+        raise InvalidObject(f"pod {pod.key}: {error}") from error
 
 
 def _snapshot(question: Question, progress: Callable[[str], None]) -> Snapshot:
@@ -167,7 +191,7 @@ def _not_there(snapshot: Snapshot, target: Target) -> Report:
     findings = find_failed_creation(snapshot, target.namespace, target.name, kind)
     if not findings:
         raise ConfigError(_unknown(snapshot, target))
-    return Report(key=target.key, findings=tuple(findings))
+    return Report(key=target.key, kind=target.kind, findings=tuple(findings))
 
 
 def _unknown(snapshot: Snapshot, target: Target) -> str:

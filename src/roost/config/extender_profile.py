@@ -16,7 +16,6 @@ from roost.config.catalogue import as_plugin, find_plugin
 from roost.config.configuration import Configuration, PluginEntry, Plugins, PluginSet, ProfileConfiguration
 from roost.config.decode import at
 from roost.config.lookup import enabled_classes, given_args
-from roost.config.missing import without_missing
 from roost.config.plugin_sets import expand
 from roost.errors import ConfigError
 from roost.framework.plugin import EXTENSION_POINTS, Plugin
@@ -65,7 +64,6 @@ def _only_profile(configuration: Configuration) -> ProfileConfiguration:
 def _build(
     profile: ProfileConfiguration, path: str, own: Mapping[str, type[Plugin]], ours: Settings, forced: Settings
 ) -> Profile:
-    profile = without_missing(profile, path)
     classes = enabled_classes(profile.plugins, f"{path}plugins", own)
     if not classes:
         raise at(f"{path}plugins", "no plugin is enabled; an extender has none but those that are named")

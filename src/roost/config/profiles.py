@@ -21,7 +21,6 @@ from roost.config.default_plugins import GUARD, default_plugins
 from roost.config.extenders import ignored_resources as ignored_by
 from roost.config.extenders import ignoring
 from roost.config.lookup import enabled_classes, given_args
-from roost.config.missing import without_missing
 from roost.config.plugin_sets import EVERY, expand, merge
 from roost.errors import ConfigError
 from roost.framework.plugin import EXTENSION_POINTS, Plugin
@@ -87,7 +86,6 @@ def profile_from_fragment(fragment: Mapping[str, Any] | None) -> Profile:
 
 
 def _build(profile: ProfileConfiguration, path: str = "", own: Mapping[str, type[Plugin]] = _NONE) -> Profile:
-    profile = without_missing(profile, path)
     classes = enabled_classes(profile.plugins, f"{path}plugins", own)
     plugins = merge(default_plugins(frozenset(REGISTRY)), profile.plugins)
     classes |= {e.name: REGISTRY[e.name] for e in plugins.multi_point.enabled if e.name not in classes}

@@ -96,12 +96,16 @@ class Moves:
         place[chosen] = np.arange(len(chosen))
         entries = np.flatnonzero((place[self.rows] >= 0) & (self.counts != 0))
         pods = [self.pods[entry] for entry in entries.tolist()]
-        return Moves(len(chosen), pods, place[self.rows[entries]], self.counts[entries])
+        vectors = None if self._vectors is None else self._vectors[:, entries]
+        return Moves(len(chosen), pods, place[self.rows[entries]], self.counts[entries], vectors)
 
     def with_more(self, pods: Sequence[PodInfo], rows: Row) -> "Moves":
         """Return the same and further pods put on rows."""
         counts = np.concatenate([self.counts, np.ones(len(pods), dtype=np.int64)])
-        return Moves(self.size, [*self.pods, *pods], np.concatenate([self.rows, rows]), counts)
+        vectors = None
+        if self._vectors is not None:
+            vectors = np.concatenate([self._vectors, _vectors(pods, len(self._vectors))], axis=1)
+        return Moves(self.size, [*self.pods, *pods], np.concatenate([self.rows, rows]), counts, vectors)
 
     def add_usage(self, usage: Int64) -> None:
         """Add the requests of the pods."""
@@ -151,6 +155,14 @@ class Moves:
             entries = [entry for entry, pod in enumerate(self.pods) if holds(pod)]
             found = self._said[key] = np.array(entries, dtype=np.intp)
         return found
+
+
+def _vectors(pods: Sequence[PodInfo], resources: int) -> Int64:
+    vectors = np.zeros((resources, len(pods)), dtype=np.int64)
+    for place, pod in enumerate(pods):
+        vector = pod.requests.vector
+        vectors[: len(vector), place] = vector
+    return vectors
 
 
 def _has_host_ports(pod: PodInfo) -> bool:

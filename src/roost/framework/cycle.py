@@ -17,7 +17,7 @@ from roost.errors import PluginError
 from roost.framework.ask import ask
 from roost.framework.decision import Decision, fit_error
 from roost.framework.judge import Judge, overruled
-from roost.framework.look_ahead import look_ahead
+from roost.framework.look_ahead import MOST, look_ahead
 from roost.framework.memory import LiveView
 from roost.framework.plan import Plan
 from roost.framework.plugin import Context, OnlyNodes
@@ -28,7 +28,7 @@ from roost.framework.remember import RememberedFilter, RememberedScore
 from roost.framework.select import best_rows
 from roost.framework.stages import Filtered, Judgement, Part, Scored, node_scores, sum_scores
 from roost.framework.static import Static
-from roost.framework.status import Code, Status
+from roost.framework.status import SKIP, Code, Status
 
 TOP = 3
 """How many of the best nodes a Decision names."""
@@ -177,8 +177,10 @@ class Cycle:
         filtered = Filtered(view.alive.copy(), nominated=next(iter(nominated_rows(pod, view)), None))
         for plugin in self.profile.pre_filter:
             answer = ask(plugin, plugin.pre_filter, ctx, pod, view)
-            if answer is None:
+            if answer is None or answer is SKIP:
                 filtered.prepared.add(plugin.name)
+                if answer is SKIP:
+                    filtered.skipped.add(plugin.name)
                 continue
             if isinstance(answer, OnlyNodes):
                 filtered.narrow(plugin.name, answer.names)
@@ -203,7 +205,7 @@ class Cycle:
         skipped = set()
         for plugin in self.profile.pre_score:
             status = ask(plugin, plugin.pre_score, ctx, pod, view)
-            if status is not None and status.code is Code.Skip:
+            if status is SKIP or (status is not None and status.code is Code.Skip):
                 skipped.add(plugin.name)
         return skipped
 
@@ -211,9 +213,9 @@ class Cycle:
         first = pods[position]
         if not self._can_look_ahead or first.host_ports or first.volumes or first.pod.status.nominated_node_name:
             return 1
-        end = position + 1
+        end, last = position + 1, min(len(pods), position + MOST)
         # Pods that ask for other amounts are not alike, whatever else they say: no need to look further.
-        while end < len(pods) and pods[end].requests is first.requests and self._looks_like(first, pods[end]):
+        while end < last and pods[end].requests is first.requests and self._looks_like(first, pods[end]):
             end += 1
         return end - position
 
@@ -226,6 +228,8 @@ def parts_read(profile: Profile) -> tuple[str, ...]:
     plugins: list[Any] = [*profile.pre_filter, *profile.filter, *profile.post_filter, *profile.pre_score]
     plugins += [scorer.plugin for scorer in profile.score]
     read = {"priority", "nominated_node"}.union(*(plugin.pod_reads for plugin in plugins))
+    if "affinity" in read:
+        read.discard("node_affinity")  # a part of it
     return tuple(part for part in PARTS if part in read)
 
 

@@ -78,6 +78,12 @@ class Decision(Struct, eq=False, gc=False):
         return hash((self.pod.key, self.node))
 
     @property
+    def fit_error(self) -> str:
+        """The message without what the plan adds to it."""
+        plan = self.plan.message if self.plan is not None else ""
+        return self.message.removesuffix(f" {plan}") if plan else self.message
+
+    @property
     def facts(self) -> tuple[object, ...]:
         """Everything but the columns, for comparing decisions."""
         return (

@@ -27,29 +27,27 @@ class Nominees:
     """The nominated pods that one pod must leave room for, by the slot of their node."""
 
     def __init__(self, pod: PodInfo, view: LiveView) -> None:
-        self.pods: list[PodInfo] = []
-        slots: list[int] = []
+        self.by_slot: dict[int, list[PodInfo]] = {}
         for other, node_name in view.nominations.yielded_to(pod):
             for slot in view.rows_named(node_name):
-                self.pods.append(other)
-                slots.append(slot)
-        self.slots: Row = np.array(slots, dtype=np.intp)
+                self.by_slot.setdefault(slot, []).append(other)
+        self.slots: Row = np.array(sorted(self.by_slot), dtype=np.intp)
+        self._size = view.size
 
     def __bool__(self) -> bool:
-        return bool(self.pods)
+        return bool(self.by_slot)
 
-    def join(self, base: View, slots: Row, moves: Moves) -> tuple[Row, WhatIf] | None:
-        """Return which of the slots have nominated pods, and a view of these with the pods there besides the moves."""
-        rows = np.flatnonzero(np.isin(slots, self.slots))
-        if not len(rows):
-            return None
-        at: dict[int, list[PodInfo]] = {}
-        for pod, slot in zip(self.pods, self.slots.tolist(), strict=True):
-            at.setdefault(slot, []).append(pod)
-        joining = [(row, pod) for row, slot in enumerate(slots[rows].tolist()) for pod in at[slot]]
-        more = np.array([row for row, _ in joining], dtype=np.intp)
-        changes = moves.of_rows(rows).with_more([pod for _, pod in joining], more)
-        return rows, WhatIf(base, slots[rows], changes)
+    def rows(self, slots: Row) -> Row:
+        """Return the places of the slots that have nominated pods."""
+        has = np.zeros(self._size, dtype=np.bool_)
+        has[self.slots] = True
+        return np.flatnonzero(has[slots])
+
+    def join(self, base: View, slots: Row, moves: Moves) -> WhatIf:
+        """Return a view of slots that have nominated pods, with these there besides the moves."""
+        joining = [(row, pod) for row, slot in enumerate(slots.tolist()) for pod in self.by_slot[slot]]
+        rows = np.array([row for row, _ in joining], dtype=np.intp)
+        return WhatIf(base, slots, moves.with_more([pod for _, pod in joining], rows))
 
 
 class Judged:
@@ -80,13 +78,16 @@ class Judge:
         self._filters = [plugin for plugin in filters if plugin.name not in filtered.skipped]
         self._of_usage = [plugin for plugin in self._filters if not plugin.is_static]
         self._known = {judgement.name: judgement for judgement in filtered.judged}
-        self.nominees = Nominees(pod, view)
+        if filtered.nominees is None:
+            filtered.nominees = Nominees(pod, view)
+        self.nominees: Nominees = filtered.nominees
 
     def crowded(self) -> tuple[Row, Judged] | None:
         """Judge the nodes that have nominated pods with these there; None if there are no such nodes."""
-        slots = np.unique(self.nominees.slots)
-        joined = self.nominees.join(self._view, slots, Moves.none(len(slots)))
-        return (slots, self.judge(joined[1])) if joined is not None else None
+        slots = self.nominees.slots
+        if not len(slots):
+            return None
+        return slots, self.judge(self.nominees.join(self._view, slots, Moves.none(len(slots))))
 
     def judge(self, world: WhatIf, *, of_usage: bool = False) -> Judged:
         """Judge rows as they are; with `of_usage`, ask only filters to which the pods that are there matter."""
@@ -99,10 +100,10 @@ class Judge:
         `moves` are the changes of the view.
         """
         judged = self.judge(world, of_usage=of_usage)
-        joined = self.nominees.join(world.base, world.slots, moves) if self.nominees else None
-        if joined is None:
+        rows = self.nominees.rows(world.slots) if self.nominees else ()
+        if not len(rows):
             return judged
-        rows, crowded = joined
+        crowded = self.nominees.join(world.base, world.slots[rows], moves.of_rows(rows))
         return Judged(world.size, overruled(judged.judgements, self.judge(crowded, of_usage=of_usage), rows))
 
     def _asked(self, plugin: RememberedFilter, world: WhatIf) -> Judgement:

@@ -14,7 +14,7 @@ from roost.api.pod import Pod
 from roost.framework.pod_info import PodInfo
 from roost.framework.status import SUCCESS, Code, Status
 
-_MAX_INT32 = 2**31 - 1
+MAX_INT32 = 2**31 - 1
 
 
 class Victims(Struct, frozen=True):
@@ -83,7 +83,7 @@ def _highest_priority(victims: Victims) -> int:
 
 def _sum_of_priorities(victims: Victims) -> int:
     # Each counts as at least 0, so that fewer pods of a negative priority are better than more.
-    return sum(pod.priority + _MAX_INT32 + 1 for pod in victims.pods)
+    return sum(pod.priority + MAX_INT32 + 1 for pod in victims.pods)
 
 
 def _earliest_start(victims: Victims) -> float:

@@ -35,7 +35,9 @@ class Remembered(Generic[A]):
         """Return the plugin's answer for all rows; one that may not be remembered is asked about those considered."""
         if not self.plugin.remember:
             rows = np.flatnonzero(considered)
-            return self._asked(ctx, pod, view, rows) if len(rows) else self._kind(view.size)
+            if not len(rows):
+                return self._kind(view.size)
+            return self._asked(ctx, pod, view, ALL if len(rows) == view.size else rows)
         key = self._key(pod)
         known = self.memory.get(key)
         if known is None:
@@ -117,10 +119,13 @@ class RememberedScore(Remembered[Rated]):
         rows = np.flatnonzero(feasible if ignored is None else feasible & ~ignored)
         if not len(rows):
             return 0, ignored is None
-        of_feasible = np.array([raw], dtype=np.int64) if isinstance(raw, int) else raw[rows]
+        whole = not isinstance(raw, int) and len(rows) == len(raw)
+        of_feasible = np.array([raw], dtype=np.int64) if isinstance(raw, int) else raw if whole else raw[rows]
         normal = ask(self.plugin, self._normalize, ctx, pod, of_feasible) * self.factor
         if ignored is None and (of_feasible == of_feasible[0]).all():
             return int(normal[0]), True
+        if whole:
+            return normal, False
         spread = np.zeros(len(feasible), dtype=np.int64)
         spread[rows] = normal
         return spread, False

@@ -22,12 +22,12 @@ from roost.framework.spreading import (
     Layout,
     domain_table,
     node_table,
-    normalized,
     rounded,
+    shares,
 )
 from roost.framework.view import Bool, Float64, View
 
-_ROOM = 8
+_ROOM = 32
 """How many pods more than the fullest row has now a row may get."""
 
 
@@ -137,7 +137,7 @@ class SpreadClasses:
         raw = rounded(sums)
         present = raw[self._population > 0]
         if len(present):
-            self.scores[: self.cells] = normalized(raw, int(present.max()), int(present.min()))
+            self.scores[: self.cells] = shares(raw, int(present.max()), int(present.min()))
 
 
 def spread_classes(

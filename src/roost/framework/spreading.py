@@ -79,24 +79,41 @@ class Constraint(Struct, frozen=True, eq=False):
 
 
 class Domains(Struct, frozen=True, eq=False):
-    """The domains of one constraint: `ids[row]`, and `members`, the rows that take part, with their `member_ids`.
+    """The domains of one constraint: `ids[row]`, and `members`, the rows that take part, in the order of their domains.
 
-    `existing` are the domains that have a member, `number` is one more than the highest id. `empty` is the domain of
-    the label's empty value, MISSING if there is none.
+    `existing` are the domains that have a member, `starts` where they begin among the members; `present` are those of
+    all nodes. `number` is one more than the highest id. `empty` is the domain of the label's empty value, MISSING if
+    there is none.
     """
 
     ids: Ids
     members: Ids
-    member_ids: Ids
+    starts: Ids
     existing: Ids
+    present: Bool
     number: int
     empty: int
 
     def totals(self, counts: Int32) -> Int64:
         """Return the sum of counts over the members of each domain."""
-        of_members = counts if len(self.members) == len(counts) else counts[self.members]
-        totals: Int64 = np.bincount(self.member_ids, weights=of_members, minlength=self.number).astype(np.int64)
+        totals = np.zeros(self.number, dtype=np.int64)
+        if len(self.members):
+            totals[self.existing] = np.add.reduceat(counts.take(self.members), self.starts)
         return totals
+
+
+def domains_of(ids: Ids, takes_part: Bool, alive: Bool, number: int, empty: int) -> Domains:
+    """Return domains by the id of each row's label, and by which rows take part."""
+    members = np.flatnonzero(takes_part)
+    members = members[np.argsort(ids[members], kind="stable")]
+    existing, starts = np.unique(ids[members], return_index=True)
+    return Domains(ids, members, starts, existing, _present(ids[alive], number), number, empty)
+
+
+def _present(ids: Ids, number: int) -> Bool:
+    present = np.zeros(number, dtype=np.bool_)
+    present[ids] = True
+    return present
 
 
 class Layout(Struct, frozen=True, eq=False):
@@ -112,7 +129,7 @@ class Layout(Struct, frozen=True, eq=False):
     @property
     def nbytes(self) -> int:
         """The memory held."""
-        return sum(d.ids.nbytes + d.members.nbytes + d.member_ids.nbytes + d.existing.nbytes for d in self.domains)
+        return sum(d.ids.nbytes + d.members.nbytes + d.existing.nbytes + d.starts.nbytes for d in self.domains)
 
 
 def lay_out(view: View, pod: Pod, constraints: Sequence[Constraint], *, all_labels: bool) -> Layout:
@@ -135,10 +152,8 @@ def lay_out(view: View, pod: Pod, constraints: Sequence[Constraint], *, all_labe
             takes_part = takes_part & affinity
         if constraint.honors_taints and untainted is not None:
             takes_part = takes_part & untainted
-        ids, members = column.ids.astype(np.intp), np.flatnonzero(takes_part)
-        empty = column.index.get("", MISSING)
-        member_ids = ids[members]
-        domains.append(Domains(ids, members, member_ids, np.unique(member_ids), len(column.values), empty))
+        ids, number = column.ids.astype(np.intp), len(column.values)
+        domains.append(domains_of(ids, takes_part, view.alive, number, column.index.get("", MISSING)))
     lacking = view.alive & ~within
     return Layout(tuple(domains), lacking if lacking.any() else None)
 
@@ -194,8 +209,11 @@ def spread_scores(
         if constraint.topology_key == HOSTNAME:
             parts.append(_by_node(constraint, constraint.counts(view)[rows], ids, scored))
         else:
-            scored_ids = ids if ignored is None else ids[~ignored]
-            parts.append(_by_domain(constraint, domains, constraint.counts(view.cluster), ids, scored_ids))
+            present = domains.present
+            if ignored is not None or scored < view.cluster.num_nodes:
+                present = _present(ids if ignored is None else ids[~ignored], domains.number)
+            totals = domains.totals(constraint.counts(view.cluster))
+            parts.append((ids, domain_table(constraint, domains, totals, present)))
     raw = _joined(parts, size)
     if ignored is not None:
         raw[ignored] = 0
@@ -211,11 +229,6 @@ def _by_node(constraint: Constraint, counts: Int32, ids: Ids, scored: int) -> Pa
     lacking = ids == MISSING
     places: NDArray[np.integer[Any]] = np.where(lacking, length - 1, counts) if lacking.any() else counts
     return places, node_table(constraint, length, scored)
-
-
-def _by_domain(constraint: Constraint, domains: Domains, counts: Int32, ids: Ids, scored_ids: Ids) -> Part:
-    present = np.bincount(scored_ids, minlength=domains.number) > 0
-    return ids, domain_table(constraint, domains, domains.totals(counts), present)
 
 
 def node_table(constraint: Constraint, length: int, scored: int) -> Float64:
@@ -261,8 +274,17 @@ def rounded(score: Float64) -> Int64:
     return whole
 
 
-def normalized(scores: Int64, highest: int, lowest: int) -> Int64:
+def normalized(scores: Int64) -> Int64:
     """Turn sums round: 100 for the lowest, and as much less as a row has more, in shares of the highest."""
+    highest, lowest = int(scores.max()), int(scores.min())
+    if highest - lowest >= len(scores):
+        return shares(scores, highest, lowest)
+    of_rows: Int64 = shares(np.arange(lowest, highest + 1), highest, lowest)[scores - lowest]
+    return of_rows
+
+
+def shares(scores: Int64, highest: int, lowest: int) -> Int64:
+    """Return what is left of 100 for scores, if these are the highest and the lowest."""
     if highest == 0:
         return np.full_like(scores, MAX_NODE_SCORE)
     return MAX_NODE_SCORE * (highest + lowest - scores) // highest

@@ -28,6 +28,7 @@ class Filtered(Struct):
     `rejected` is set where `pre_filter` turned the pod away from all nodes; `only` where it left a few names; `skipped`
     names the filters with nothing to say, `prepared` all plugins whose `pre_filter` came to an end. `nominated` is the
     row of the node that the pod itself is promised, if it exists: it is judged although `only` may leave it out.
+    `nominees` (framework.judge) are the others that were promised nodes.
     """
 
     feasible: Bool
@@ -39,6 +40,7 @@ class Filtered(Struct):
     skipped: set[str] = field(default_factory=set)
     prepared: set[str] = field(default_factory=set)
     nominated: int | None = None
+    nominees: Any = None
     static: Any = None
 
     def narrow(self, plugin: str, names: frozenset[str]) -> None:

@@ -6,8 +6,26 @@ from typing import Protocol
 from msgspec import Struct
 
 from roost.api.node import Node
+from roost.api.selectors import NodeSelector
 from roost.api.storage import CSIDriver, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, StorageClass
 from roost.framework.csi_migration import DRIVERS, VolumeId, migrated_id
+
+Entry = tuple[int, str]
+"""A volume by its size in billionths of a byte, and its name."""
+
+
+class Shelf(Struct, frozen=True):
+    """Free volumes of a class that differ in nothing but size and reach; the smallest come first.
+
+    Those that are within reach of nodes with one of some values of a label are in `by_label`, under each value; all
+    others are in `others`, under their affinity.
+    """
+
+    volume_mode: str
+    attributes_class: str
+    access_modes: frozenset[str]
+    by_label: dict[str, dict[str, list[Entry]]]
+    others: dict[NodeSelector | None, list[Entry]]
 
 
 class Storage(Protocol):
@@ -29,8 +47,12 @@ class Storage(Protocol):
         """Return a CSI driver."""
         ...
 
-    def volumes_of_class(self, name: str) -> Sequence[PersistentVolume]:
-        """Return the volumes of a storage class ("": of none), smallest first, then by name."""
+    def shelves_of_class(self, name: str) -> Iterable[Shelf]:
+        """Return the free volumes of a storage class ("": of none)."""
+        ...
+
+    def volumes_kept_for(self, claim: str) -> Sequence[PersistentVolume]:
+        """Return the volumes that name a claim (`namespace/name`), by name."""
         ...
 
     def capacities_of_class(self, name: str) -> Iterable[CSIStorageCapacity]:

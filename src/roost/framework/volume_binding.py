@@ -27,11 +27,12 @@ from roost.api.storage import (
     StorageClass,
     TopologyTerm,
 )
+from roost.framework.changes import Copies
 from roost.framework.csi_migration import migrated_affinity, plugin_of
 from roost.framework.pod_info import PodInfo
 from roost.framework.pod_volumes import PodVolumes
 from roost.framework.storage import StaticBinding, Storage, VolumePlan
-from roost.framework.view import Bool, View
+from roost.framework.view import Bool, View, WhatIf
 from roost.framework.volume_matching import NONE, Matching, affinity_of, by_size, is_kept_for, label_selected, reach
 
 
@@ -75,20 +76,21 @@ def find_conflicts(view: View, claims: PodClaims) -> Conflicts:
     return Conflicts(out_of_reach, nothing, no_room, missing)
 
 
-def plan_volumes(view: View, pod: PodInfo, row: int) -> VolumePlan | None:
-    """Return what is to be done about the claims of a pod on the node of a row that it fits; None if nothing is."""
+def plan_volumes(view: View, pod: PodInfo, slot: int) -> VolumePlan | None:
+    """Return what is to be done about the claims of a pod on a node that it fits; None if nothing is."""
     delayed = claims_of(view.storage, pod.volumes).delayed
     if not delayed:
         return None
-    node = view.node(row)
-    to_make, matching = _selected_and_matched(view, delayed)
+    node = view.node(slot)
+    alone = WhatIf(view, np.array([slot]), Copies(pod, np.zeros(1, dtype=np.int64)))
+    to_make, matching = _selected_and_matched(alone, delayed)
     bindings = []
     for claim, chosen in matching.chosen:
-        number = int(chosen[row])
+        number = int(chosen[0])
         if number == NONE:
             to_make.append(claim)
         else:
-            bindings.append(StaticBinding(_kept_for(matching.volumes[number], claim), claim))
+            bindings.append(StaticBinding(_kept_for(matching.volume(number), claim), claim))
     return VolumePlan(view.storage, node, bindings, [_to_be_made_on(claim, node.name) for claim in to_make])
 
 

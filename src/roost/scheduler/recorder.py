@@ -239,7 +239,7 @@ class Recorder:
                 b',"namespace":', namespace, b'},"eventTime":"', self._time(event.time).encode(),
                 b'","regarding":{"apiVersion":"v1","kind":"Pod","name":', name, b',"namespace":', namespace,
                 b',"uid":', _json(meta.uid), b',"resourceVersion":', _json(meta.resource_version), b"},", related,
-                b'"note":', _json(event.note), b"," if event.count == 1 else b',"series":' + _json(self._series_of(event)) + b",",
+                b'"note":', _json(event.note), b"," if event.count == 1 else self._series_part(event),
                 event.reason, self._tails.get(scheduler_name) or self._tail(scheduler_name),
             )
         )  # fmt: skip
@@ -249,6 +249,9 @@ class Recorder:
         tail = b',"reportingController":%b,"reportingInstance":%b}' % (controller, instance)
         self._tails[scheduler_name] = tail
         return tail
+
+    def _series_part(self, event: Event) -> bytes:
+        return b',"series":' + _json(self._series_of(event)) + b","
 
     def _series_of(self, event: Event) -> dict[str, object]:
         return {"count": event.count, "lastObservedTime": self._time(event.time)}

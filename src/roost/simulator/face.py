@@ -68,7 +68,8 @@ def simulate(
 ) -> Simulation:
     """Place pods one after the other; pods with a nodeName are there from the beginning.
 
-    Arguments and errors are those of `decide`, and PluginError if a policy fails to learn from a placed pod.
+    Nobody is evicted: a pod that fits nowhere is left out. Arguments and errors are those of `decide`, and PluginError
+    if a policy fails to learn from a placed pod.
     """
     objects = [_object(pod, Pod) for pod in pods]
     twice = [key for key, count in Counter(pod.key for pod in objects).items() if count > 1]
@@ -76,7 +77,7 @@ def simulate(
         raise InvalidObject(f"{twice[0]} is given twice: pods need names of their own within a namespace")
     cache = _cache(nodes, [pod for pod in objects if pod.spec.node_name])
     waiting = [cache.pod_info(pod) for pod in objects if not pod.spec.node_name]
-    profile = profile_of(policy)
+    profile = replace(profile_of(policy), post_filter=())
     held = {info.key: decision for info in waiting if (decision := _held(profile, info)) is not None}
     free = [info for info in waiting if info.key not in held]
     decided, learning = {}, Learning(profile)

@@ -11,7 +11,7 @@ from roost.framework.cycle import Cycle
 from roost.framework.plugin import Context
 from roost.framework.profile import Profile
 from roost.framework.status import Code, Status
-from roost.plugins.intree.not_yet_supported import UNSUPPORTED, NotYetSupported
+from roost.plugins.intree.not_yet_supported import NotYetSupported
 from roost.testing import node, pod
 
 Judge = Callable[..., Mapping[str, Status]]
@@ -23,9 +23,6 @@ def spread(**fields: Any) -> dict[str, Any]:
     return {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", **fields}]}
 
 
-REFUSED = [
-    pytest.param({"resourceClaims": [{"name": "gpu"}]}, "spec.resourceClaims", id="a claim of devices"),
-]
 ACCEPTED = [
     pytest.param({}, id="a plain pod"),
     pytest.param(spread(whenUnsatisfiable="DoNotSchedule"), id="a spread constraint"),
@@ -35,11 +32,11 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "rule"), REFUSED)
-def test_a_rule_that_cannot_be_judged_yet_is_refused_by_its_name(judge: Judge, spec: dict[str, Any], rule: str) -> None:
-    rejected = judge(NotYetSupported(), pod(spec=spec), [node("a"), node("b")])
+def test_a_pod_with_resource_claims_is_refused_by_their_name(judge: Judge) -> None:
+    claiming = pod(spec={"resourceClaims": [{"name": "gpu"}]})
+    rejected = judge(NotYetSupported(), claiming, [node("a"), node("b")])
     assert rejected.keys() == {"a", "b"}
-    assert rejected["a"].reasons == (f"{rule} is not supported by Roost yet",)
+    assert rejected["a"].reasons == ("spec.resourceClaims is not supported by Roost yet",)
     assert rejected["a"].code is Code.UnschedulableAndUnresolvable
 
 
@@ -87,6 +84,11 @@ def test_a_resource_that_stands_for_devices_is_refused(judged: Pod, classes: lis
     assert asked_with_classes(judged, *classes) == ((reason,) if refused else ())
 
 
-def test_every_rule_has_a_test() -> None:
-    """A line that is added to the table, or goes from it, is to be seen here."""
-    assert {parameter.values[1] for parameter in REFUSED} == UNSUPPORTED.keys()
+def test_all_rules_that_cannot_be_judged_are_named() -> None:
+    both = pod(requests={GPU: 1, IMPLICIT: 1}, spec={"resourceClaims": [{"name": "gpu"}]})
+    reasons = asked_with_classes(both, device_class("gpu", GPU))
+    assert [reason.partition(" is not supported")[0].partition(",")[0] for reason in reasons] == [
+        "spec.resourceClaims",
+        f"resource {IMPLICIT}",
+        f"resource {GPU}",
+    ]

@@ -6,10 +6,10 @@
                              does not fit beside the pod any more is a victim
     of the nodes with room   see `roost.framework.plan.choose`
 
-More important is the pod of higher priority, and of equal ones the one that started first. Many nodes are tried at once,
-in one what-if view, with a step for each pod put back. As soon as enough candidates are found, of which one violates no
-budget, the other nodes are not looked at: `minCandidateNodesPercentage` of the potential nodes, but at least
-`minCandidateNodesAbsolute`. Where the search starts is drawn with the cycle's seed. Source: kube-scheduler 1.36.
+More important is the pod of higher priority, and of equal ones the one that started first. Many nodes are tried at
+once, in one what-if view, with a step for each pod put back. As soon as enough candidates are found, of which one
+violates no budget, the other nodes are not looked at: `minCandidateNodesPercentage` of the potential nodes, but at
+least `minCandidateNodesAbsolute`. Where the search starts is drawn with the cycle's seed. Source: kube-scheduler 1.36.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from roost.errors import ConfigError
 from roost.framework.changes import Moves
 from roost.framework.decision import fit_error
+from roost.framework.evictions import Evictions
 from roost.framework.judge import Judge, Judged
 from roost.framework.memory import LiveView
-from roost.framework.plan import Plan, Victims, choose, is_terminating_by_preemption
+from roost.framework.plan import Plan, is_terminating_by_preemption
 from roost.framework.plugin import Args, Context, Plugin
 from roost.framework.pod_info import PodInfo
 from roost.framework.stages import Filtered
@@ -72,14 +73,16 @@ class DefaultPreemption(Plugin):
         wanted = self._wanted(len(potential))
         potential = np.roll(potential, -_offset(ctx, len(potential)))
         trials: list[Trial] = []
-        for start in range(0, len(potential), max(wanted, 1)):
-            trials.append(Trial(pod, view, judge, potential[start : start + wanted]))
-            candidates = _enough(trials, wanted)
-            if candidates is not None:
-                break
-        else:
-            candidates = _candidates(trials)
-        return choose(candidates) if candidates else _nowhere(view, trials)
+        found, tried = Evictions.none(), 0
+        while tried < len(potential):
+            trial = Trial(pod, view, judge, potential[tried : tried + _at_once(wanted, len(found))])
+            trials.append(trial)
+            tried += len(trial.rows)
+            found += trial.evictions
+            enough = found.enough(wanted)
+            if enough is not None:
+                return enough.best()
+        return found.best() if found else _nowhere(view, trials)
 
     def _wanted(self, nodes: int) -> int:
         share = nodes * self.args.min_candidate_nodes_percentage // 100
@@ -90,7 +93,8 @@ class Trial:
     """What evicting pods of lower priority would do on some nodes, tried on all of them at once."""
 
     def __init__(self, pod: PodInfo, view: LiveView, judge: Judge, rows: Row) -> None:
-        self.names = [view.name(row) for row in rows.tolist()]
+        self.rows = rows
+        self.evictions = Evictions.none()
         self._judge = judge
         placed = view.placed
         entries, self._rows = _less_important(placed.rows, placed.priority < pod.priority, rows, view.size)
@@ -100,14 +104,14 @@ class Trial:
         entries, self._rows = entries[order], self._rows[order]
         self._pods = [placed.pods[entry] for entry in entries.tolist()]
         self._vectors = placed.vectors[: len(view.usage), entries]
+        self._priority, self._started = placed.priority[entries], placed.started[entries]
         self._protected = self._find_protected(view)
         self.has_victims: Bool = np.bincount(self._rows, minlength=len(rows)) > 0
         moves = self._evicting(len(rows), np.arange(len(entries)), self._rows)
         self.emptied: Judged = judge.judge_twice(WhatIf(view, rows, moves), moves)
         self.fits: Bool = self.has_victims & self.emptied.ok
-        self.victims: list[Victims | None] = [None] * len(rows)
         if self.fits.any():
-            self._find_victims(view, rows)
+            self.evictions = self._evictions(view, self._find_victims(view, rows))
 
     def status(self, row: int) -> Status:
         """Return why evicting does not help on a node."""
@@ -131,8 +135,8 @@ class Trial:
                     protected[entry] = True
         return protected
 
-    def _find_victims(self, view: LiveView, rows: Row) -> None:
-        """Put pods back where the pod fits without them, one on each node in a step, and see who must stay away."""
+    def _find_victims(self, view: LiveView, rows: Row) -> Row:
+        """Put pods back where the pod fits without them, one on each node in a step; return who must stay away."""
         chosen = np.flatnonzero(self.fits)
         place = np.full(len(rows), -1, dtype=np.intp)
         place[chosen] = np.arange(len(chosen))
@@ -149,16 +153,18 @@ class Trial:
             away = back[~ok[at[back]]]
             moves.counts[away] = -1
             world.usage[:, at[away]] -= vectors[:, away]
-        self._note_victims(chosen, at, entries, moves.counts < 0)
+        return np.sort(entries[moves.counts < 0])  # the order of entries is that of nodes, and then of importance
 
-    def _note_victims(self, chosen: Row, at: Row, entries: Row, evicted: Bool) -> None:
-        by_row: dict[int, list[int]] = {}
-        for row, entry in zip(at[evicted].tolist(), entries[evicted].tolist(), strict=True):
-            by_row.setdefault(row, []).append(entry)
-        for place, row in enumerate(chosen.tolist()):
-            found = sorted(by_row.get(place, ()))  # entries are in the order of importance
-            violations = int(np.count_nonzero(self._protected[found])) if found else 0
-            self.victims[row] = Victims(tuple([self._pods[entry] for entry in found]), violations)
+    def _evictions(self, view: LiveView, victims: Row) -> Evictions:
+        nodes, counts = np.unique(self._rows[victims], return_counts=True)
+        return Evictions(
+            [view.name(row) for row in self.rows[nodes].tolist()],
+            np.concatenate([[0], np.cumsum(counts)]),
+            [self._pods[entry] for entry in victims.tolist()],
+            self._protected[victims],
+            self._priority[victims],
+            self._started[victims],
+        )
 
 
 def _less_important(slots: Row, is_lower: Bool, rows: Row, size: int) -> tuple[Row, Row]:
@@ -213,39 +219,20 @@ def _offset(ctx: Context, nodes: int) -> int:
     return int.from_bytes(dice, "little") % max(nodes, 1)
 
 
-def _enough(trials: Sequence[Trial], wanted: int) -> dict[str, Victims] | None:
-    """Return the candidates found until there were enough; None if there are not enough yet."""
-    found: dict[str, Victims] = {}
-    safe = False
-    for name, victims in _found(trials):
-        found[name] = victims
-        safe = safe or not victims.violations
-        if safe and len(found) >= wanted:
-            return found
-    return None
-
-
-def _candidates(trials: Sequence[Trial]) -> dict[str, Victims]:
-    return dict(_found(trials))
-
-
-def _found(trials: Sequence[Trial]) -> list[tuple[str, Victims]]:
-    return [
-        (name, victims)
-        for trial in trials
-        for name, victims in zip(trial.names, trial.victims, strict=True)
-        if victims is not None and victims.pods
-    ]
+def _at_once(wanted: int, found: int) -> int:
+    """Return how many nodes to try next: about as many as are missing."""
+    missing = max(wanted - found, wanted // 4) if 0 < found < wanted else wanted
+    return max(missing, 1)
 
 
 def _nowhere(view: LiveView, trials: Sequence[Trial]) -> Plan:
     """Return the plan that takes a promise back, since evicting helps on no node; or the fault that this shows."""
     faults, reasons, tried = [], dict[str, int](), 0
     for trial in trials:
-        tried += len(trial.names)
-        for row, name in enumerate(trial.names):
+        tried += len(trial.rows)
+        for row, slot in enumerate(trial.rows.tolist()):
             if trial.fits[row]:
-                faults.append(f'expected at least one victim pod on node "{name}"')
+                faults.append(f'expected at least one victim pod on node "{view.name(slot)}"')
                 continue
             for reason in trial.status(row).reasons:
                 reasons[reason] = reasons.get(reason, 0) + 1

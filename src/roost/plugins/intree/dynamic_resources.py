@@ -8,7 +8,7 @@ kube-scheduler's, which misses the state that it would have kept.
 
 from typing import Any
 
-from roost.framework.plugin import Context, Plugin, PreFilterAnswer
+from roost.framework.plugin import Args, Context, Plugin, PreFilterAnswer
 from roost.framework.pod_info import PodInfo
 from roost.framework.status import SKIP, Code, Status, unschedulable
 from roost.framework.view import View
@@ -19,10 +19,18 @@ NOTHING_TO_SAY = Status(Code.UnschedulableAndUnresolvable)
 GUARD = "NotYetSupported"
 
 
+class DynamicResourcesArgs(Args):
+    """How long looking for devices and waiting for them may take (such as "10s"); neither happens here."""
+
+    filter_timeout: str = "10s"
+    binding_timeout: str = "600s"
+
+
 class DynamicResources(Plugin):
     """Say what kube-scheduler's plugin says of pods without resource claims."""
 
     name = "DynamicResources"
+    args_type = DynamicResourcesArgs
     reads = frozenset()
     pre_reads = frozenset()
     pod_reads = ("claims",)

@@ -173,7 +173,7 @@ class PodTopologySpread(Plugin):
 
     def normalize(self, ctx: Context, pod: PodInfo, scores: Int64) -> Int64:
         """Turn sums round: 100 for the lowest, and as much less as a row has more, in shares of the highest."""
-        return normalized(scores, int(scores.max()), int(scores.min()))
+        return normalized(scores)
 
     def follow(self, ctx: Context, pod: PodInfo, view: View, rows: NDArray[np.intp]) -> Following | None:
         """Return the classes of rows that score alike; None if there are too many, as with a label of single nodes."""
@@ -264,7 +264,7 @@ def _check(args: PodTopologySpreadArgs) -> None:
             raise ConfigError(f"{path}.topologyKey: must be the key of a node label, not '{one.topology_key}'")
         if one.label_selector is not None:
             raise ConfigError(
-                f"{path}.labelSelector: must be absent: the pods to count follow from each pod's Services and controller"
+                f"{path}.labelSelector: must be absent: which pods count follows from a pod's Services and controller"
             )
         if (one.topology_key, one.when_unsatisfiable) in seen:
             raise ConfigError(f"{path}: {one.topology_key} with {one.when_unsatisfiable} is given twice; remove one")
