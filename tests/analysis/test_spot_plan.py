@@ -95,7 +95,7 @@ def test_x5_a_plan_drains_one_node() -> None:
         pytest.param({"spec": {"affinity": ANTI_AFFINITY}}, "pod anti-affinity rules", id="it avoids a pod there"),
         pytest.param(
             {"spec": {"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "d"}}]}},
-            "not supported by Roost yet",
+            "volume claims",
             id="volume claims",
         ),
         pytest.param({"host_ports": [80]}, "free ports", id="its host port is taken"),

@@ -55,6 +55,10 @@ class Events(RuleBasedStateMachine):
         self.classes: dict[str, Any] = {}
         self.csi_nodes: dict[str, Any] = {}
         self.attachments: dict[str, Any] = {}
+        for number in range(3):
+            self.set_node(f"n{number}")
+            self.set_claim(f"c{number}", f"v{number}")
+            self.set_volume(f"v{number}", "fast", "own")
 
     # ---- events
 
@@ -203,4 +207,4 @@ class Events(RuleBasedStateMachine):
 
 
 TestEvents = Events.TestCase
-TestEvents.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestEvents.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -65,9 +65,7 @@ def test_the_roles_grant_what_is_needed_and_no_more() -> None:
     writes = {("", "pods/binding", "create"), ("", "pods/status", "patch"), ("", "pods", "delete")}
     events = {("events.k8s.io", "events", verb) for verb in ("create", "patch")}
     further = {(f.kind.group, f.kind.plural, verb) for f in FURTHER_KINDS for verb in ("list", "watch")}
-    binds_volumes = {
-        ("", resource, verb) for resource in ("persistentvolumes", "persistentvolumeclaims") for verb in ("get", "patch")
-    }
+    binds_volumes = {("", f"persistentvolume{kind}", verb) for kind in ("s", "claims") for verb in ("get", "patch")}
     assert granted == reads | further | binds_volumes | writes | events
 
 

@@ -206,6 +206,9 @@ class FakeCluster:
             uid = patch.get("metadata", {}).get("uid")
             if uid is not None and uid != existing["metadata"]["uid"]:
                 raise Conflict(f"{key} is another object", status=409)
+            version = patch.get("metadata", {}).get("resourceVersion")
+            if version is not None and version != existing["metadata"]["resourceVersion"]:
+                raise Conflict(f"{key} has changed", status=409)
             return decoded(kind, key, self._store(kind, "MODIFIED", merged(existing, patch)))
 
         return await self._request(f"patch {subresource}".strip(), kind, key, write)

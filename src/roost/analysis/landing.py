@@ -54,9 +54,9 @@ class InThisOrder(Plugin):
 
 
 def landing_profile(profile: Profile, places: Sequence[str], *, first_fit: bool = False) -> Profile:
-    """Return a profile that decides as the given one, but only for nodes of these names, and preempts nobody.
+    """Return a profile that decides as the given one, but only for nodes of these names.
 
-    With `first_fit` the first of them that the filters let through is taken, and not the best. Nobody has to leave for it.
+    With `first_fit` the first of them that the filters let through is taken, and not the best. Nobody is preempted.
     """
     restricted = replace(profile, filter=(OnlyThese(places), *profile.filter), post_filter=())
     if not first_fit:

@@ -1,7 +1,7 @@
-"""Pods that keep others away, which the decision core does not judge yet: a plan must not count on a place beside them.
+"""Pods that a plan must not count on a place for, although the decision core may find one.
 
-Where such a rule selects a pod, the pod is taken to have no place at all, whatever the topology of the rule. This goes
-when the decision core has a plugin for it.
+What ties their volume claims to nodes is not read here. And where the required anti-affinity of another pod selects a pod,
+which of the two leaves its node first is not certain; the pod is taken to have no place at all, whatever the topology.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,10 +26,12 @@ def find_repellers(pods: Iterable[DrainPod]) -> list[Repeller]:
 
 
 def repelled(pod: DrainPod, repellers: Sequence[Repeller]) -> str:
-    """Return why a pod is not moved near others, or nothing."""
+    """Return why a pod is not moved, or nothing."""
+    if any(volume.persistent_volume_claim or volume.ephemeral for volume in pod.spec.volumes or ()):
+        return "it has volume claims, which may tie it to a zone; this plan does not read them"
     for one in repellers:
         if one.pod.key != pod.key and any(_selects(term, one.pod, pod) for term in one.terms):
-            return f"{one.pod.key} has required anti-affinity against it, which Roost does not judge yet"
+            return f"{one.pod.key} has required anti-affinity against it"
     return ""
 
 

@@ -109,7 +109,7 @@ class VictimsInFull(Message, frozen=True):
 
 
 class PreemptionRequest(Message, frozen=True):
-    """ExtenderPreemptionArgs as a scheduler sends them: the victims in full, or by uid to an extender that knows pods."""
+    """ExtenderPreemptionArgs as a scheduler sends them: victims in full, or by uid to an extender that knows pods."""
 
     pod: FullObject
     node_name_to_victims: dict[str, VictimsInFull] | None = None

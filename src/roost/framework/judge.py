@@ -39,6 +39,8 @@ class Nominees:
 
     def rows(self, slots: Row) -> Row:
         """Return the places of the slots that have nominated pods."""
+        if not self.by_slot:
+            return self.slots
         has = np.zeros(self._size, dtype=np.bool_)
         has[self.slots] = True
         return np.flatnonzero(has[slots])
@@ -100,7 +102,7 @@ class Judge:
         `moves` are the changes of the view.
         """
         judged = self.judge(world, of_usage=of_usage)
-        rows = self.nominees.rows(world.slots) if self.nominees else ()
+        rows = self.nominees.rows(world.slots)
         if not len(rows):
             return judged
         crowded = self.nominees.join(world.base, world.slots[rows], moves.of_rows(rows))
