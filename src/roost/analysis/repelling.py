@@ -1,7 +1,7 @@
 """Pods that a plan must not count on a place for, although the decision core may find one.
 
-What ties their volume claims to nodes is not read here. And where the required anti-affinity of another pod selects a pod,
-which of the two leaves its node first is not certain; the pod is taken to have no place at all, whatever the topology.
+What ties their volume claims to nodes is not read here. And where the required anti-affinity of another pod selects
+one, which of the two leaves its node first is not certain: it is taken to have no place at all, whatever the topology.
 """
 
 from collections.abc import Iterable, Sequence
