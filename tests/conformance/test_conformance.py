@@ -12,37 +12,19 @@ import pytest
 
 from roost.testing.conformance import evaluate
 
-FAMILIES = (
-    "resources",
-    "resize",
-    "scoring",
-    "taints",
-    "unschedulable",
-    "nodeaffinity",
-    "ports",
-    "images",
-    "gates",
-    "spread_default",
-    "spread_hard",
-    "spread_soft",
-    "interpod_preferred",
-    "interpod_required",
-    "declared_features",
-    "edge",
-    "nominated",
-    "preemption",
-    "sequence",
-)
+FOLDER = Path(__file__).parent / "cases"
+FAMILIES = tuple(sorted(path.name.removesuffix(".jsonl.gz") for path in FOLDER.iterdir()))
 Case = dict[str, Any]
 Differences = Iterator[str]
 
 
 def cases(family: str) -> list[Case]:
-    with gzip.open(Path(__file__).parent / "cases" / f"{family}.jsonl.gz", "rt", encoding="utf-8") as lines:
+    with gzip.open(FOLDER / f"{family}.jsonl.gz", "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
 CASES = [case for family in FAMILIES for case in cases(family)]
+JUDGED = [case for case in CASES if "placements" not in case["expected"]]
 
 
 # ---- comparing
@@ -137,10 +119,9 @@ def test_decides_as_kube_scheduler_did(case: Case) -> None:
     assert not found, "\n".join(["Roost differs from kube-scheduler in", *found])
 
 
-def test_there_are_cases_of_every_result_but_error() -> None:
-    assert len({case["name"] for case in CASES}) == len(CASES)
-    results = {case["expected"]["result"] for case in CASES if "result" in case["expected"]}
-    assert results == {"scheduled", "unschedulable", "gated"}
+def test_there_are_thirteen_hundred_cases_of_every_result_but_error() -> None:
+    assert (len(FAMILIES), len(CASES), len({case["name"] for case in CASES})) == (23, 1312, 1312)
+    assert {case["expected"]["result"] for case in JUDGED} == {"scheduled", "unschedulable", "gated"}
 
 
 def test_an_answer_has_every_part_that_is_compared_and_no_other() -> None:
@@ -173,10 +154,33 @@ def wrong_raw_score(answer: Case) -> None:
         pytest.param(lambda answer: answer.update(best=[]), id="other best nodes"),
         pytest.param(lambda answer: answer.update(fitError="0/3 nodes are available: 3 a."), id="a fit error"),
         pytest.param(lambda answer: answer.update(error="no"), id="an error"),
+        pytest.param(lambda answer: answer.update(preemption={"code": "Success"}), id="a plan where there was none"),
     ],
 )
 def test_no_difference_goes_unnoticed(spoil: Callable[[Case], None]) -> None:
-    case = next(case for case in CASES if 0 < len(case["expected"]["scores"]) < len(case["expected"]["nodes"]))
+    case = next(case for case in JUDGED if 0 < len(case["expected"]["scores"]) < len(case["expected"]["nodes"]))
+    spoilt = copy.deepcopy(case["expected"])
+    spoil(spoilt)
+    assert differences(case["expected"], case["expected"]) == []
+    assert len(differences(case["expected"], spoilt)) == 1
+
+
+PREEMPTED = next(case for case in JUDGED if len((case["expected"]["preemption"] or {}).get("candidates", ())) > 1)
+PLACED = next(case for case in CASES if "placements" in case["expected"])
+
+
+@pytest.mark.parametrize(
+    ("case", "spoil"),
+    [
+        pytest.param(PREEMPTED, lambda answer: answer["preemption"]["victims"].append("a/b"), id="another victim"),
+        pytest.param(PREEMPTED, lambda answer: answer["preemption"]["candidates"].popitem(), id="a candidate less"),
+        pytest.param(PREEMPTED, lambda answer: answer["preemption"].update(nominatedNode="x"), id="another node"),
+        pytest.param(PREEMPTED, lambda answer: answer["preemption"].update(message="no"), id="another message"),
+        pytest.param(PLACED, lambda answer: answer["placements"][5].update(node="x"), id="a pod placed elsewhere"),
+        pytest.param(PLACED, lambda answer: answer["placements"].pop(), id="a pod less"),
+    ],
+)
+def test_no_difference_of_plans_and_placements_goes_unnoticed(case: Case, spoil: Callable[[Case], Any]) -> None:
     spoilt = copy.deepcopy(case["expected"])
     spoil(spoilt)
     assert differences(case["expected"], case["expected"]) == []

@@ -14,7 +14,7 @@ from tests.scheduler.live import until
 
 from roost.apiserver.bindings import bind, binding_to
 from roost.apiserver.in_process import InProcessCluster
-from roost.apiserver.resources import EVENT, NODE, POD
+from roost.apiserver.resources import EVENT, NODE, POD, PRIORITY_CLASS
 from roost.apiserver.server import serve
 from roost.apiserver.store import Store
 from roost.cache.cache import Cache
@@ -381,3 +381,63 @@ async def test_where_an_ignorable_extender_does_not_bind_the_pod_is_bound_as_eve
         scheduling(cluster, [extender.webhook(ignorable=True)]),
     ):
         await until(lambda: node_of(cluster) == "node-a", 5)
+
+
+# ---- preemption
+
+
+def fill(cluster: InProcessCluster) -> None:
+    """Fill node-a and node-b with a pod each that another may take the place of."""
+    for name in ("a", "b"):
+        add_pod(cluster, f"old-{name}", cpu="4", terminationGracePeriodSeconds=0)
+        bind_to(cluster, f"old-{name}", f"node-{name}")
+    metadata = {"metadata": {"name": "urgent"}, "value": 1000}
+    cluster.store.create(PRIORITY_CLASS, metadata)
+
+
+def only(name: str) -> Any:
+    """Agree to the victims on one node."""
+
+    def answer(args: Any) -> Any:
+        in_full = args["NodeNameToVictims"] or {}
+        by_uid = args["NodeNameToMetaVictims"] or {
+            node: {"Pods": [{"UID": pod["metadata"]["uid"]} for pod in victims["Pods"]]}
+            for node, victims in in_full.items()
+        }
+        return {"NodeNameToMetaVictims": {name: by_uid[name]}}
+
+    return answer
+
+
+@pytest.mark.parametrize("by_uid", [True, False], ids=["victims by uid", "victims in full"])
+async def test_an_extender_chooses_among_the_candidates(by_uid: bool) -> None:
+    cluster = new_cluster("node-a", "node-b")
+    fill(cluster)
+    add_pod(cluster, "new", cpu="4", priorityClassName="urgent")
+    async with serving(preempt=only("node-b")) as extender:
+        async with scheduling(cluster, [extender.webhook(node_cache_capable=by_uid)]):
+            await until(lambda: node_of(cluster, "new") == "node-b", 5)
+        (asked,) = extender.messages("preempt")
+    assert asked["Pod"]["metadata"]["name"] == "new"
+    assert (asked["NodeNameToVictims"] is None, asked["NodeNameToMetaVictims"] is None) == (by_uid, not by_uid)
+    if not by_uid:
+        (victim,) = asked["NodeNameToVictims"]["node-a"]["Pods"]
+        assert victim["spec"]["dnsPolicy"] == "None", "what scheduling does not read is sent too"
+        assert asked["NodeNameToVictims"]["node-a"]["NumPDBViolations"] == 0
+    assert node_of(cluster, "old-a") == "node-a"
+    (note,) = notes(cluster, "Preempted")
+    assert note.endswith("on node node-b")
+
+
+async def test_an_extender_that_fails_ends_preemption() -> None:
+    cluster = new_cluster("node-a", "node-b")
+    fill(cluster)
+    add_pod(cluster, "new", cpu="4", priorityClassName="urgent")
+    async with serving(preempt=lambda args: 500) as extender:
+        async with scheduling(cluster, [extender.webhook(node_cache_capable=True)]):
+            await until(lambda: bool(notes(cluster)), 5)
+            url = extender.url
+    assert notes(cluster)[0].startswith(
+        f"0/2 nodes are available: 2 Insufficient cpu. preemption: extender {url}/preempt: answered 500"
+    )
+    assert notes(cluster, "Preempted") == []

@@ -3,6 +3,7 @@
 kubelet         pods that are bound run, pods that are deleted end, nodes are ready
 deployments, replica_sets    Deployment -> ReplicaSet -> Pod
 node_taints     cordoned nodes are tainted
+volume_binder   claims are bound to volumes, and volumes made for them
 disruption      how many pods each budget lets go
 garbage, namespaces    what belongs to something that is gone, goes
 expiry          old events go

@@ -12,6 +12,7 @@ from roost.apiserver.standins.namespaces import Namespaces
 from roost.apiserver.standins.node_taints import NodeTaints
 from roost.apiserver.standins.replica_sets import ReplicaSets
 from roost.apiserver.standins.standin import Standin
+from roost.apiserver.standins.volume_binder import VolumeBinder
 from roost.apiserver.store import Store
 from roost.apiserver.stored import Change
 
@@ -28,6 +29,7 @@ def all_standins() -> list[Standin]:
     """Return one of each, in the order in which work flows."""
     return [
         NodeTaints(),
+        VolumeBinder(),
         Deployments(),
         ReplicaSets(),
         Kubelet(),
