@@ -152,8 +152,8 @@ def _create_anew(cluster: Cluster, path: str, body: Object) -> None:
 def _clear(cluster: Cluster) -> None:
     for pod in cluster.pods():
         path = f"{cluster.pods_path}/{pod['metadata']['name']}"
-        cluster.api.patch(path, {"metadata": {"finalizers": None}})
-        with contextlib.suppress(Refused):  # the last finalizer was all that held it
+        with contextlib.suppress(Refused):  # a victim may have gone meanwhile, or goes with its last finalizer
+            cluster.api.patch(path, {"metadata": {"finalizers": None}})
             cluster.api.delete(path)
     wait_until(lambda: not cluster.pods(), "the namespace is empty")
     cluster.api.request(

@@ -21,9 +21,7 @@ def with_token(name: str, suffix: str) -> Any:
     [
         pytest.param(pod(), id="no volumes"),
         pytest.param(with_token("web", "x7k2p"), id="the token that every pod gets"),
-        pytest.param(
-            using(disks=[{"emptyDir": {}}, {"configMap": {}}, {"nfs": {"path": "/"}}]), id="others"
-        ),
+        pytest.param(using(disks=[{"emptyDir": {}}, {"configMap": {}}, {"nfs": {"path": "/"}}]), id="others"),
     ],
 )
 def test_most_volumes_tie_to_no_node(judged: Any) -> None:

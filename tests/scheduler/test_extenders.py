@@ -433,11 +433,11 @@ async def test_an_extender_that_fails_ends_preemption() -> None:
     cluster = new_cluster("node-a", "node-b")
     fill(cluster)
     add_pod(cluster, "new", cpu="4", priorityClassName="urgent")
-    async with serving(preempt=lambda args: 500) as extender:
-        async with scheduling(cluster, [extender.webhook(node_cache_capable=True)]):
-            await until(lambda: bool(notes(cluster)), 5)
-            url = extender.url
-    assert notes(cluster)[0].startswith(
-        f"0/2 nodes are available: 2 Insufficient cpu. preemption: extender {url}/preempt: answered 500"
-    )
+    async with (
+        serving(preempt=lambda args: 500) as extender,
+        scheduling(cluster, [extender.webhook(node_cache_capable=True)]),
+    ):
+        await until(lambda: bool(notes(cluster)), 5)
+        says = f"0/2 nodes are available: 2 Insufficient cpu. preemption: extender {extender.url}/preempt: answered 500"
+    assert notes(cluster)[0].startswith(says)
     assert notes(cluster, "Preempted") == []

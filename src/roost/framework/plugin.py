@@ -5,7 +5,8 @@ A plugin implements the extension points it needs, in kube-scheduler's names, an
     reads         of the nodes: "node" (spec, labels, taints, images, allocatable), "annotations" (and what is
                   measured), "usage" (pods placed), or the name of an epoch, which changes all rows: "nodes" (one has
                   come or gone), "images" (where images are), "services" (what selects pods), "device_classes",
-                  "namespaces" (their labels), "pod_labels" (of placed pods), "pod_terms" (their affinity)
+                  "namespaces" (their labels), "pod_labels" (of placed pods), "pod_terms" (their affinity), "storage"
+                  (volumes, claims and what goes with them), "claims_in_use" (a claim has come into or out of use)
     pod_reads     of the pod: some of `roost.framework.pod_info.PARTS`
     pre_reads     of the nodes, in `pre_filter` and `pre_score`, which see the whole view: `reads` unless it says less
     filter_reads  of the nodes, where it rejects: `reads` unless it says less
