@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from roost.analysis.answer import Answer, answer_of, held_back
 from roost.api.budgets import PodDisruptionBudget
 from roost.api.controllers import PodGrouping, ReplicaSet, ReplicationController, Service, StatefulSet
 from roost.api.kinds import AnyObject
@@ -25,15 +26,13 @@ from roost.api.storage import (
 from roost.cache import Cache
 from roost.config.profiles import profile_from_fragment
 from roost.framework.cycle import Cycle
-from roost.framework.decision import Decision, Table
-from roost.framework.plan import Plan
-from roost.framework.plugin import Context, PreEnqueuePlugin
+from roost.framework.decision import Decision
+from roost.framework.plugin import Context
 from roost.framework.pod_info import PodInfo
 from roost.framework.profile import Profile
-from roost.framework.status import Code, Status
 
-Answer = dict[str, Any]
-_EMPTY: Answer = {
+_GATED: Answer = {
+    "result": "gated",
     "preEnqueue": None,
     "preFilter": None,
     "nodes": {},
@@ -52,27 +51,11 @@ def evaluate(case: Mapping[str, Any]) -> Answer:
     if "pods" in case:
         pods = msgspec.convert(case["pods"], list[Pod])
         return {"placements": [_placed(info, decision) for info, decision in _sequence(profile, cache, pods)]}
-    cycle = Cycle(profile)
-    pod = msgspec.convert(case["pod"], Pod)
-    held = _pre_enqueue(profile.pre_enqueue, pod)
-    if held is not None:
-        return _EMPTY | {"result": "gated", "preEnqueue": held}
-    return _decided(cycle, cache.pod_info(pod), cache)
-
-
-def _decided(cycle: Cycle, info: PodInfo, cache: Cache) -> Answer:
-    decision = cycle.decide(info, cache.view, Context())
-    table = decision.freeze() if decision.outcome != "error" else Table({}, {})
-    return _EMPTY | {
-        "result": decision.outcome,
-        "preFilter": _pre_filter(cycle, info, cache),
-        "nodes": _nodes(table),
-        "scores": {name: {"total": s.total, "plugins": s.weighted, "raw": s.raw} for name, s in table.scores.items()},
-        "best": _best(table, info.pod.status.nominated_node_name),
-        "fitError": decision.message if decision.outcome == "unschedulable" else None,
-        "error": decision.message if decision.outcome == "error" else None,
-        "preemption": _preemption(decision.plan),
-    }
+    info = cache.pod_info(msgspec.convert(case["pod"], Pod))
+    decision = Cycle(profile).decide(info, cache.view, Context())
+    gate = held_back(profile, decision)
+    answer = answer_of(decision, gate)
+    return answer if gate is None else _GATED | {"preEnqueue": answer["preEnqueue"]}
 
 
 def _sequence(profile: Profile, cache: Cache, pods: Iterable[Pod]) -> Iterator[tuple[PodInfo, Decision]]:
@@ -103,23 +86,6 @@ def _best_rows(decision: Decision) -> list[str]:
         return []
     rows = np.flatnonzero(scored.feasible & (scored.total == decision.top[0].total))
     return sorted(view.name(row) for row in rows.tolist())
-
-
-def _preemption(plan: Plan | None) -> Answer | None:
-    if plan is None:
-        return None
-    found = plan.candidates if plan.nominated else {}
-    return {
-        "code": plan.status.code.name,
-        "message": plan.message,
-        "nominatedNode": plan.nominated or None,
-        "victims": sorted(pod.key for pod in plan.victims),
-        "ties": list(plan.ties),
-        "candidates": {
-            node: {"victims": [pod.key for pod in victims.pods], "pdbViolations": victims.violations}
-            for node, victims in found.items()
-        },
-    }
 
 
 GROUPINGS: Mapping[str, type[PodGrouping]] = {
@@ -164,41 +130,3 @@ def build_cache(objects: Mapping[str, Iterable[Any]]) -> Cache:
         for obj in objects.get(key, ()):
             cache.set_storage(msgspec.convert(obj, stored))
     return cache
-
-
-def _pre_enqueue(plugins: Iterable[PreEnqueuePlugin], pod: Pod) -> Answer | None:
-    for plugin in plugins:
-        status = plugin.pre_enqueue(pod)
-        if status is not None:
-            return _status(status, getattr(plugin, "name", ""))
-    return None
-
-
-def _pre_filter(cycle: Cycle, pod: PodInfo, cache: Cache) -> Answer | None:
-    if not cache.view.num_nodes:
-        return None
-    filtered = cycle.filter_nodes(pod, cache.view, Context())
-    if filtered.rejected is not None:
-        return _status(filtered.rejected, filtered.rejected.plugin) | {"nodeNames": None}
-    names = None if filtered.only is None else sorted(filtered.only)
-    return {"code": Code.Success.name, "plugin": "", "reasons": [], "nodeNames": names}
-
-
-def _nodes(table: Table) -> Answer:
-    return {
-        name: {"feasible": True}
-        if verdict.feasible
-        else {"feasible": False, **_status(verdict.status, verdict.status.plugin)}
-        for name, verdict in table.verdicts.items()
-    }
-
-
-def _best(table: Table, promised: str) -> list[str]:
-    if promised in table.scores:
-        return [promised]
-    highest = max((row.total for row in table.scores.values()), default=0)
-    return sorted(name for name, row in table.scores.items() if row.total == highest)
-
-
-def _status(status: Status, plugin: str) -> Answer:
-    return {"code": status.code.name, "plugin": plugin, "reasons": sorted(status.reasons)}
