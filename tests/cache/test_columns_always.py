@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
@@ -120,6 +121,10 @@ class Events(RuleBasedStateMachine):
             allocatable = dict(zip(view.resources.names, view.allocatable[:, slot].tolist(), strict=True))
             assert allocatable == self.allocatable_of(name)
             assert view.divisor[:, slot].tolist() == [max(amount, 1) for amount in allocatable.values()]
+            assert view.occupancy.free[:, slot].tolist() == (view.allocatable - view.usage)[:, slot].tolist()
+            assert view.occupancy.used[:, slot].tolist() == view.usage[:, slot].tolist()
+            share = np.minimum(view.usage[:, slot] / view.divisor[:, slot], 1.0)
+            assert view.occupancy.share[:, slot].tolist() == share.tolist()
 
     @invariant()
     def what_is_counted_over_all_nodes_is_a_recount(self) -> None:
@@ -140,6 +145,10 @@ class Events(RuleBasedStateMachine):
             assert zones.values[zones.ids[slot]] == self.nodes[view.name(slot)].labels.get("zone", "")
             holders = [one for one in self.on(view.name(slot)) if ("TCP", "0.0.0.0", 80) in host_ports(one)]
             assert (0 if ports is None else ports[slot]) == len(holders)
+
+    @invariant()
+    def pods_are_counted(self) -> None:
+        assert (self.cache.num_pods, self.cache.num_assumed) == (len(self.pods), len(self.assumed))
 
     def on(self, name: str) -> list[Pod]:
         return [known for known in self.pods.values() if known.spec.node_name == name]

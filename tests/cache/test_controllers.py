@@ -159,8 +159,8 @@ def test_what_changes_nothing_for_pods_is_no_change() -> None:
     assert first is not None
     assert first.aspects == {"services"}
     assert again is None
-    assert cache.view.journal.epochs["services"] == 1
+    assert cache.view.journal.mark("services") == 1
     gone, unknown = (cache.remove_controller(service(WEB)) for _ in range(2))
     assert gone is not None
     assert unknown is None
-    assert cache.view.journal.epochs["services"] == 2
+    assert cache.view.journal.mark("services") == 2

@@ -1,3 +1,5 @@
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from roost.api.node import ContainerImage, Node, NodeStatus
@@ -83,3 +85,30 @@ def test_removing_what_was_never_there_is_no_error() -> None:
     images.remove(1, holding(web=5))
     images.remove(1, holding(app=5))
     assert present(images, "app") == [True, False, False, False]
+
+
+NODES = st.dictionaries(st.sampled_from(["app", "web", "db"]), st.just(5), max_size=3)
+STEPS = st.lists(st.tuples(st.integers(0, 11), st.one_of(st.none(), NODES)), max_size=30)
+
+
+@given(STEPS, st.integers(0, 3), st.booleans())
+def test_however_many_nodes_hold_an_image_its_column_is_a_recount(
+    steps: list[tuple[int, dict[str, int] | None]], sparse: int, looks: bool
+) -> None:
+    """Beyond `sparse` nodes an image is kept as bits; slots from the fifth on need the columns to grow."""
+    images, held, capacity = Images(CAPACITY, sparse), dict[int, dict[str, int]](), CAPACITY
+    for slot, comes in steps:
+        while slot >= capacity:
+            capacity *= 2
+            images.grow(capacity)
+        images.remove(slot, holding(**held.pop(slot, {})))
+        if comes is not None:
+            held[slot] = comes
+            images.add(slot, holding(**comes))
+        for name in ("app", "web", "db") if looks else ():
+            images.column(name, capacity)
+    for name in ("app", "web", "db"):
+        column, slots = images.column(name, capacity), [slot for slot, names in sorted(held.items()) if name in names]
+        assert (column is None) == (not slots)
+        if column is not None:
+            assert (column.present.nonzero()[0].tolist(), column.num_nodes) == (slots, len(slots))

@@ -96,7 +96,7 @@ def test_a_controller_without_pods_is_forgotten() -> None:
     owners.add(3, "rs-1", 1)
     owners.add(3, "rs-1", -1)
     owners.add(4, "rs-2", 2)
-    owners.clear(4)
+    owners.add(4, "rs-2", -2)
     assert owners._counts == {}
 
 

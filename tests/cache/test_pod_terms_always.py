@@ -15,6 +15,7 @@ from roost.api.kinds import AnyObject
 from roost.api.labels import selects
 from roost.api.pod import Pod
 from roost.api.selectors import LabelSelector
+from roost.api.sharing import Sharing
 from roost.cache import Cache
 from roost.cache.pod_groups import PodGroups
 from roost.cache.pod_terms import PlacedTerms
@@ -67,21 +68,42 @@ REQUIRED, PREFERRED = (
 WEIGHTED = st.fixed_dictionaries({"weight": st.integers(1, 2), "podAffinityTerm": RULES})
 SIDE = st.fixed_dictionaries({REQUIRED: st.lists(RULES, max_size=2), PREFERRED: st.lists(WEIGHTED, max_size=1)})
 AFFINITY = st.one_of(st.none(), st.fixed_dictionaries({"podAffinity": SIDE, "podAntiAffinity": SIDE}))
-PODS = st.builds(
-    lambda name, namespace, node_name, labels, affinity, leaving: pod(
+SHARING = Sharing()
+
+
+def build_pod(
+    name: str,
+    namespace: str,
+    node_name: str,
+    labels: dict[str, str],
+    affinity: dict[str, Any] | None,
+    *,
+    leaving: bool,
+    shares: bool,
+) -> Pod:
+    """Return a pod whose parts are its own, or the same objects that other pods have."""
+    built = pod(
         name,
         namespace=namespace,
         node_name=node_name,
         labels=labels,
         metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"} if leaving else None,
         spec={"affinity": affinity},
-    ),
+    )
+    if shares:
+        SHARING.pod(built)
+    return built
+
+
+PODS = st.builds(
+    build_pod,
     st.sampled_from([f"p{number}" for number in range(6)]),
     NAMESPACES,
     NODES,
     LABELS,
     AFFINITY,
-    st.booleans(),
+    leaving=st.booleans(),
+    shares=st.booleans(),
 )
 
 

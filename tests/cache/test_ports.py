@@ -50,11 +50,11 @@ def test_a_pod_that_holds_a_port_twice_gives_it_back_twice() -> None:
     assert users(ports) == {}
 
 
-def test_a_cleared_slot_holds_no_port() -> None:
+def test_a_slot_whose_pods_are_taken_off_holds_no_port() -> None:
     ports = Ports()
     ports.add(1, [ANY, ONE], 1)
     ports.add(2, [ANY], 1)
-    ports.clear(1)
+    ports.add(1, [ANY, ONE], -1)
     assert users(ports) == {"0.0.0.0": [0, 0, 1, 0]}
 
 

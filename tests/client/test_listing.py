@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from roost.api.kinds import LEASE, POD
-from roost.client.listing import read_object, read_page
+from roost.client.listing import open_page, read_items, read_object, read_page
 from roost.errors import ApiError, InvalidObject
 
 
@@ -50,3 +50,16 @@ def test_one_object_is_typed():
 def test_one_object_that_cannot_be_read_says_which_field():
     with pytest.raises(InvalidObject, match=r"Pod default/bad cannot be read: .* at `\$\.spec\.priority`"):
         read_object(msgspec.json.encode(pod("bad", priority="high")), POD)
+
+
+def test_pods_of_pages_that_came_one_after_the_other_have_their_equal_parts_in_common():
+    containers = [{"name": "web", "image": "web:1"}]
+    (a,), (b,) = (read_page(page(pod(name, containers=containers)), POD).items for name in "ab")
+    assert a.spec.containers is b.spec.containers
+    assert (a.name, b.name) == ("a", "b")
+
+
+def test_where_a_page_goes_on_is_known_before_its_objects_are_read():
+    opened = open_page(page(pod("a"), pod("bad", priority="high"), **{"continue": "more"}), POD)
+    assert opened.metadata.continue_token == "more"
+    assert [item.name for item in read_items(opened, POD).items] == ["a"]

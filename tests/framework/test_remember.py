@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from roost.api.node import Node
 from roost.api.pod import Pod
@@ -370,3 +372,37 @@ def test_nodes_that_a_scorer_ignores_count_nothing_and_are_no_part_of_normalisin
 def test_where_all_nodes_are_ignored_nothing_is_normalised() -> None:
     table = World(Partial(), node("a"), node("b")).decide().freeze()
     assert {name: row.total for name, row in table.scores.items()} == {"a": 0, "b": 0}
+
+
+class Ranged(Plugin):
+    """Scores nodes by a label, rejects those without one, and normalises as the default does."""
+
+    name = "Ranged"
+    reads = frozenset({"node"})
+    pod_reads = ("labels",)
+
+    def __init__(self, *, by_range: bool, reverse: bool) -> None:
+        super().__init__()
+        self.normalizes_by_range = by_range  # type: ignore[misc]
+        self.reverse = reverse
+
+    def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
+        return Verdicts.rejecting(view.label("score").ids[rows] == 0, NOT_NAMED)
+
+    def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
+        column = view.label("score")
+        return np.array([int(value or 0) for value in column.values])[column.ids][rows]
+
+    def normalize(self, ctx: Context, pod: PodInfo, scores: Int64) -> Int64:
+        return default_normalize(scores, reverse=self.reverse)
+
+
+@given(st.lists(st.none() | st.integers(0, 3000), min_size=1, max_size=8), st.booleans())
+def test_normalising_by_range_comes_to_the_same(scores: list[int | None], reverse: bool) -> None:
+    labels = [None if score is None else {"score": str(score)} for score in scores]
+    nodes = [node(f"n{number}", labels=these) for number, these in enumerate(labels)]
+    found = []
+    for by_range in (True, False):
+        world = World(Ranged(by_range=by_range, reverse=reverse), *nodes)
+        found += [dict(world.decide().freeze().scores) for _ in range(3)]
+    assert all(one == found[0] for one in found)

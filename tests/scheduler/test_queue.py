@@ -265,7 +265,7 @@ class TestWaking:
         for i in range(50):
             queue.add(info(f"pod-{i}"), 0)
         for queued in queue.pop(0, 50):
-            queued.info.signature = "alike"
+            queued.info.kind = "alike"
             queue.reject(queued, frozenset({"Room"}), 0)
         asked: list[str] = []
 

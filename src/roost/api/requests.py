@@ -144,6 +144,14 @@ def _raise_to(floor: _Amounts, amounts: _Amounts) -> None:
         floor[name] = max(floor.get(name, amount), amount)
 
 
+def granted_parts(pod: Pod) -> tuple[object, ...]:
+    """Return the parts of a pod that its shape on a node is made of: where these are the same, so is the shape."""
+    spec, status = pod.spec, pod.status
+    asked = (spec.containers, spec.init_containers, spec.resources, spec.overhead)
+    granted = (status.container_statuses, status.init_container_statuses, status.resources, status.allocated_resources)
+    return (*asked, *granted, status.conditions)
+
+
 def pod_shape(pod: Pod, *, placed: bool) -> Shape:
     """Return all quantities of a pod that count, as a key: pods of equal shape ask for the same."""
     spec = pod.spec

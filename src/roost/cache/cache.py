@@ -20,7 +20,14 @@ from roost.api.devices import DeviceClass
 from roost.api.meta import KubernetesObject
 from roost.api.node import Node
 from roost.api.pod import Pod
-from roost.api.requests import balanced_score_requests, fit_score_requests, pod_shape, request_items, scoring_requests
+from roost.api.requests import (
+    balanced_score_requests,
+    fit_score_requests,
+    granted_parts,
+    pod_shape,
+    request_items,
+    scoring_requests,
+)
 from roost.cache.columns import Columns
 from roost.framework.pod_info import PodInfo, Requests, asked_rows
 from roost.framework.volume_binding import plan_volumes
@@ -35,6 +42,7 @@ DEVICE_CLASSES = frozenset({"device_classes"})
 NAMESPACES = frozenset({"namespaces"})
 POD_LABELS = frozenset({"pod_labels"})
 _SHAPES_KEPT = 65_536
+_GRANTED_KEPT = 16_384
 
 
 class Change(Struct, frozen=True, gc=False):
@@ -61,17 +69,34 @@ class Cache:
         self.view = Columns()
         self._pods: dict[str, _Placed] = {}
         self._by_node: dict[str, dict[str, _Placed]] = {}
+        self.num_assumed = 0
         self._shapes: dict[Hashable, Requests] = {}
+        self._granted: dict[tuple[int, ...], tuple[tuple[object, ...], Requests]] = {}
 
     # ---- pods as the framework sees them
 
     def pod_info(self, pod: Pod, *, placed: bool = False) -> PodInfo:
         """Return a pod with its requests worked out; raises InvalidObject if a quantity cannot be read."""
+        return PodInfo(pod, self._placed_requests(pod) if placed else self._requests(pod, placed=False))
+
+    def _placed_requests(self, pod: Pod) -> Requests:
+        """Return what a placed pod asks for; where the parts that say so are known objects, without reading them.
+
+        Pods of one owner share them (`api/sharing.py`). An entry keeps its parts alive: no other is taken for one.
+        """
+        parts = granted_parts(pod)
+        place = tuple(map(id, parts))
+        known = self._granted.get(place)
+        if known is None:
+            if len(self._granted) >= _GRANTED_KEPT:
+                self._granted.clear()
+            known = self._granted[place] = parts, self._requests(pod, placed=True)
+        return known[1]
+
+    def _requests(self, pod: Pod, *, placed: bool) -> Requests:
         shape = (pod_shape(pod, placed=placed), placed)
         requests = self._shapes.get(shape)
-        if requests is None:
-            requests = self._remember_shape(shape, pod, placed)
-        return PodInfo(pod, requests)
+        return self._remember_shape(shape, pod, placed) if requests is None else requests
 
     def _remember_shape(self, shape: Hashable, pod: Pod, placed: bool) -> Requests:
         effective = dict(request_items(pod, placed=placed))
@@ -88,6 +113,7 @@ class Cache:
         )
         if len(self._shapes) >= _SHAPES_KEPT:
             self._shapes.clear()
+            self._granted.clear()
         self._shapes[shape] = requests
         return requests
 
@@ -131,6 +157,8 @@ class Cache:
         slot = self.view.slot(name)
         if slot is None:
             return None
+        for placed in self._by_node.get(name, {}).values():
+            self.view.add_pod(slot, placed.info, times=-1)
         self.view.remove_node(slot)
         return Change(NODE_AND_USAGE, name, -1)
 
@@ -198,6 +226,11 @@ class Cache:
         """All pods that are on a node or assumed to be."""
         return [placed.info for placed in self._pods.values()]
 
+    @property
+    def num_pods(self) -> int:
+        """How many pods are on a node or assumed to be."""
+        return len(self._pods)
+
     def node_of(self, key: str) -> str | None:
         """Return the node that a pod (namespace/name) is on or assumed to be on."""
         placed = self._pods.get(key)
@@ -216,7 +249,7 @@ class Cache:
         info.volume_plan = plan_volumes(self.view, info, slot) if info.volumes.claims and slot is not None else None
         if info.volume_plan is not None:
             self.view.assume_volumes(info.volume_plan)
-        self._put(info, node_name, assumed=True)
+        self._put(info, node_name, slot, assumed=True)
 
     def forget(self, info: PodInfo) -> Change | None:
         """Undo `assume`; None if the pod is not assumed (any more)."""
@@ -237,7 +270,7 @@ class Cache:
             return self._confirm(old, info)
         if old is not None:
             self._drop(info.key, old)
-        return self._put(info, pod.spec.node_name, assumed=False)
+        return self._put(info, pod.spec.node_name, self.view.slot(pod.spec.node_name), assumed=False)
 
     def remove_pod(self, pod: Pod) -> Change | None:
         """Remove a pod that is gone or has ended; None if it was not known."""
@@ -248,6 +281,7 @@ class Cache:
 
     def _confirm(self, placed: _Placed, info: PodInfo) -> Change | None:
         """Take over a pod of which at most the labels, or that it is being deleted, are news to plugins."""
+        self.num_assumed -= placed.assumed
         old, placed.info, placed.assumed = placed.info, info, False
         slot = self.view.slot(placed.node_name)
         if slot is not None:
@@ -258,14 +292,14 @@ class Cache:
             self.view.relabel_pod(slot, old, info)
         return Change(POD_LABELS, placed.node_name, -1 if slot is None else slot)
 
-    def _put(self, info: PodInfo, node_name: str, *, assumed: bool) -> Change:
+    def _put(self, info: PodInfo, node_name: str, slot: int | None, *, assumed: bool) -> Change:
+        self.num_assumed += assumed
         placed = _Placed(info, node_name, assumed)
         self._pods[info.key] = placed
         on_node = self._by_node.get(node_name)
         if on_node is None:
             on_node = self._by_node[node_name] = {}
         on_node[info.key] = placed
-        slot = self.view.slot(node_name)
         if slot is None:
             return Change(USAGE, node_name, -1)
         self.view.add_pod(slot, info)
@@ -273,6 +307,7 @@ class Cache:
 
     def _drop(self, key: str, placed: _Placed) -> Change:
         del self._pods[key]
+        self.num_assumed -= placed.assumed
         on_node = self._by_node[placed.node_name]
         del on_node[key]
         if not on_node:

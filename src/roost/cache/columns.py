@@ -22,9 +22,11 @@ from roost.cache.distinct import DistinctValues
 from roost.cache.images import Images
 from roost.cache.labels import Labels
 from roost.cache.measures import Measures
+from roost.cache.name_order import NameOrder
 from roost.cache.namespaces import Namespaces
 from roost.cache.node_volumes import PlacedVolumes
 from roost.cache.nominations import Nominations
+from roost.cache.occupancy import LiveOccupancy
 from roost.cache.owners import Owners
 from roost.cache.placed_pods import PlacedPods
 from roost.cache.pod_groups import PodGroups
@@ -34,6 +36,7 @@ from roost.cache.storage import StorageObjects
 from roost.errors import InvalidObject
 from roost.framework.journal import ASPECTS, Journal
 from roost.framework.measure import Measure, Measured
+from roost.framework.occupancy import Occupancy
 from roost.framework.pod_info import PodInfo
 from roost.framework.pod_terms import NO_TERMS, AffinityTerm, PodTerm, TermKind
 from roost.framework.resources import CPU, MEMORY, NONZERO_CPU, NONZERO_MEMORY, Int64, ResourceIndex
@@ -79,7 +82,7 @@ class Columns:
         self._nodes: list[Node | None] = []
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
-        self._ranks_stale = False
+        self._order = NameOrder()
         self._allocate(_FIRST_CAPACITY, len(self.resources) + 8)
         self._labels = Labels(_FIRST_CAPACITY)
         self._images = Images(_FIRST_CAPACITY)
@@ -96,6 +99,7 @@ class Columns:
         self.nominations = Nominations(self.journal)
         self.budgets = Budgets()
         self._placed = PlacedPods()
+        self._occupancy = LiveOccupancy(self.journal)
         self._show(0)
 
     # ---- what plugins read
@@ -113,9 +117,14 @@ class Columns:
     @property
     def rank(self) -> Int64:
         """The position of each row's node among all nodes by name, bytewise."""
-        if self._ranks_stale:
-            self._rank_nodes()
+        if self._order.is_stale:
+            self._order.write(self._all_rank)
         return self._all_rank[: self.size]
+
+    @property
+    def occupancy(self) -> Occupancy:
+        """`usage` and what follows from it as float64, right until the next event."""
+        return self._occupancy.up_to_date(self.allocatable, self.usage, self.divisor)
 
     def node(self, row: int) -> Node:
         """Return the node in a slot."""
@@ -215,7 +224,7 @@ class Columns:
         slot = self._free.pop() if self._free else self._new_slot()
         self._slots[node.name] = slot
         self.num_nodes += 1
-        self._ranks_stale = True
+        self._order.add(node.name, slot)
         self._all_name_hash[slot] = name_hash(node.name)
         self._fill(slot, node, amounts)
         self._images.add(slot, node)
@@ -235,20 +244,14 @@ class Columns:
         self._fill(slot, node, amounts)
 
     def remove_node(self, slot: int) -> None:
-        """Free a slot: nothing is there any more, nor any pod."""
+        """Free a slot whose pods have been taken off."""
         node = self.node(slot)
         self._images.remove(slot, node)
         self._labels.set(slot, None)
         self._measures.set(slot, None)
         self._measures.forget(node.name)
         self._measures.take_back(node.name)
-        self._ports.clear(slot)
-        self._owners.clear(slot)
         self.volumes.remove_node(slot, node.name)
-        self._groups.clear(slot)
-        self._placed.clear(slot)
-        if self._placed_terms.clear(slot):
-            self.journal.bump("pod_terms")
         self.num_unschedulable -= int(self._all_unschedulable[slot])
         self._taints.give_back(int(self._all_taint_set[slot]))
         self._features.give_back(int(self._all_feature_set[slot]))
@@ -262,7 +265,7 @@ class Columns:
         del self._slots[node.name]
         self._free.append(slot)
         self.num_nodes -= 1
-        self._ranks_stale = True
+        self._order.remove(node.name)
         self.journal.bump("nodes")
         for aspect in ASPECTS:
             self.journal.stamp(aspect, slot)
@@ -284,11 +287,12 @@ class Columns:
     def add_pod(self, slot: int, pod: PodInfo, times: int = 1) -> None:
         """Count a pod on a node, or with -1 no longer."""
         vector = pod.requests.vector
+        column = self._all_usage[: len(vector), slot]
         if times == 1:
-            self._all_usage[: len(vector), slot] += vector
+            column += vector
             self._placed.note(slot, pod)
         else:
-            self._all_usage[: len(vector), slot] -= vector
+            column -= vector
             self._placed.drop(pod)
         if pod.host_ports:
             self._ports.add(slot, pod.host_ports, times)
@@ -401,12 +405,6 @@ class Columns:
         self._measures.set(slot, node)
         self.journal.stamp("node", slot)
         self.journal.stamp("annotations", slot)
-
-    def _rank_nodes(self) -> None:
-        # Python compares str by code point, which orders like the UTF-8 bytes that kube-scheduler compares.
-        slots = [self._slots[name] for name in sorted(self._slots)]
-        self._all_rank[slots] = np.arange(len(slots))
-        self._ranks_stale = False
 
     def _new_slot(self) -> int:
         slot = len(self._nodes)

@@ -52,6 +52,8 @@ class Controllers:
 
     def default_selector(self, pod: PodInfo) -> LabelSelector | None:
         """Return what selects a pod and those that belong to it; None if nothing is known to."""
+        if not self._objects:
+            return None
         key = (pod.part("namespace"), pod.part("labels"), pod.part("owner"))
         if key not in self._selectors:
             if len(self._selectors) >= _KEPT:

@@ -39,14 +39,18 @@ class Labels:
             self._ids[key] = grown
 
     def _compile(self, key: str, nodes: Iterable[Node | None]) -> None:
+        index: dict[str, int] = {}
+        found = [
+            ABSENT if (value := _value(node, key)) is None else index.setdefault(value, len(index) + 1)
+            for node in nodes
+        ]
         self._ids[key] = np.zeros(self._capacity, dtype=np.int32)
-        self._values[key] = [""]
-        self._index[key] = {}
-        for slot, node in enumerate(nodes):
-            self._set(key, slot, node)
+        self._ids[key][: len(found)] = found
+        self._values[key] = ["", *index]
+        self._index[key] = index
 
     def _set(self, key: str, slot: int, node: Node | None) -> None:
-        value = None if node is None else node.labels.get(key)
+        value = _value(node, key)
         self._ids[key][slot] = ABSENT if value is None else self._id(key, value)
 
     def _id(self, key: str, value: str) -> int:
@@ -56,3 +60,8 @@ class Labels:
             found = index[value] = len(self._values[key])
             self._values[key].append(value)
         return found
+
+
+def _value(node: Node | None, key: str) -> str | None:
+    labels = None if node is None else node.metadata.labels
+    return None if labels is None else labels.get(key)

@@ -108,12 +108,8 @@ class PlacedVolumes:
         self._attach(slot, name)
 
     def remove_node(self, slot: int, name: str) -> None:
-        """Forget a node and the pods on it."""
+        """Forget a node whose pods have been taken off."""
         del self._slots[name]
-        for uses in (self._disks, self._mentioned, self._claims, self._pods):
-            for use in [use for use, slots in uses.items() if slot in slots]:
-                _add(uses, use, slot, -uses[use][slot])
-        self._behind = {claim: volume for claim, volume in self._behind.items() if claim in self._claims}
         self._attached.pop(slot, None)
         for slots in self._migrated.values():
             slots.discard(slot)

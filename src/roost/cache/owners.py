@@ -31,8 +31,3 @@ class Owners:
         counts.pop(slot, None)
         if not counts:
             del self._counts[owner]
-
-    def clear(self, slot: int) -> None:
-        """Forget all pods in a slot."""
-        for owner in [owner for owner, counts in self._counts.items() if slot in counts]:
-            self.add(slot, owner, -self._counts[owner][slot])

@@ -44,15 +44,6 @@ class PlacedPods:
         else:
             self._notes.pop(pod.key, None)
 
-    def clear(self, slot: int) -> None:
-        """Note that all pods of a slot are gone."""
-        here = [pod for at, pod in self._notes.values() if at == slot]
-        moved = {pod.key for at, pod in self._notes.values() if at != slot}
-        entries = np.flatnonzero(self.rows == slot).tolist()
-        for pod in (*here, *(self.pods[entry] for entry in entries)):
-            if pod is not None and pod.key not in moved:
-                self.drop(pod)
-
     # ---- what is read
 
     def up_to_date(self, resources: int) -> "PlacedPods":

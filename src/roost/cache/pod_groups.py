@@ -3,7 +3,8 @@
     pod ─► its group: the pods of one namespace with the same labels ─► the counts of the terms that mean this group
 
 A term is looked up once per group, when either is new. After that a pod that comes or goes costs one addition for each
-term that means it. Counts that nobody has asked for lately are dropped.
+term that means it. Counts that nobody has asked for lately are dropped. Pods of one owner mostly have one and the same
+object for their labels (`api/sharing.py`): then their group is found without reading it.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -20,15 +21,18 @@ MOST_KEPT = 1024
 """How many combinations of terms have their counts kept."""
 
 Terms = tuple[PodTerm, ...]
+_Place = tuple[int, str, bool]
+"""The identity of an object of labels, which the group that is found there keeps alive; namespace; if pods leave."""
 
 
 class _Group:
-    __slots__ = ("counts", "key", "labels", "leaving", "namespace", "slots")
+    __slots__ = ("counts", "key", "labels", "leaving", "namespace", "place", "slots")
 
     def __init__(self, key: Hashable, pod: PodInfo) -> None:
         self.key = key
         self.namespace = pod.pod.metadata.namespace
-        self.labels = pod.pod.labels
+        self.labels: Mapping[str, str] = pod.pod.labels
+        self.place: _Place | None = None
         self.leaving = pod.pod.is_terminating
         self.slots: dict[int, int] = {}
         self.counts: dict[_Counts, None] = {}
@@ -69,6 +73,7 @@ class PodGroups:
         self._labels_of = labels_of
         self._most_kept = most_kept
         self._groups: dict[Hashable, _Group] = {}
+        self._alike: dict[_Place, _Group] = {}
         self._index: dict[str, dict[Pair | None, dict[_Group, None]]] = {}
         self._kept: dict[Terms, _Counts] = {}
         self._asked: TermIndex[_Counts] = TermIndex()
@@ -103,15 +108,6 @@ class PodGroups:
         self.add(slot, new, 1)
         return before != set(self._group(new).counts)
 
-    def clear(self, slot: int) -> None:
-        """Forget all pods in a slot."""
-        for group in [group for group in self._groups.values() if slot in group.slots]:
-            del group.slots[slot]
-            if not group.slots:
-                self._forget(group)
-        for counts in self._kept.values():
-            counts.column[slot] = 0
-
     def grow(self, capacity: int) -> None:
         """Make room for more slots."""
         self._capacity = capacity
@@ -126,6 +122,21 @@ class PodGroups:
             self._drop(terms)
 
     def _group(self, pod: PodInfo) -> _Group:
+        metadata = pod.pod.metadata
+        place = (id(metadata.labels), metadata.namespace, metadata.deletion_timestamp is not None)
+        group = self._alike.get(place)
+        if group is None:
+            group = self._found_by_labels(pod)
+            self._put_in_place(group, place, {} if metadata.labels is None else metadata.labels)
+        return group
+
+    def _put_in_place(self, group: _Group, place: _Place, labels: Mapping[str, str]) -> None:
+        if group.place is not None:
+            del self._alike[group.place]
+        group.place, group.labels = place, labels
+        self._alike[place] = group
+
+    def _found_by_labels(self, pod: PodInfo) -> _Group:
         key = (pod.pod.metadata.namespace, pod.part("labels"), pod.pod.is_terminating)
         group = self._groups.get(key)
         if group is None:
@@ -140,6 +151,8 @@ class PodGroups:
 
     def _forget(self, group: _Group) -> None:
         del self._groups[group.key]
+        if group.place is not None:
+            del self._alike[group.place]
         places = self._index[group.namespace]
         for pair in group.pairs:
             del places[pair][group]

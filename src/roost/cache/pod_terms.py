@@ -72,16 +72,6 @@ class PlacedTerms:
                 self._bearers_of(kind, one).add(slot, times)
                 self._tidy(kind, one)
 
-    def clear(self, slot: int) -> bool:
-        """Forget all pods in a slot; tell whether any of them bore a term."""
-        found = False
-        for kind, known in self._bearers.items():
-            for one in [one for one, bearers in known.items() if slot in bearers.slots]:
-                known[one].add(slot, -known[one].slots[slot])
-                self._tidy(kind, one)
-                found = True
-        return found
-
     def grow(self, capacity: int) -> None:
         """Make room for more slots."""
         self._capacity = capacity

@@ -26,17 +26,6 @@ class Ports:
             if not counts[slot]:
                 self._forget(protocol, ip, port, slot)
 
-    def clear(self, slot: int) -> None:
-        """Forget all ports held in a slot."""
-        held = [
-            (protocol, ip, port)
-            for (protocol, port), by_ip in self._users.items()
-            for ip, counts in by_ip.items()
-            if slot in counts
-        ]
-        for protocol, ip, port in held:
-            self._forget(protocol, ip, port, slot)
-
     def _forget(self, protocol: str, ip: str, port: int, slot: int) -> None:
         by_ip = self._users[protocol, port]
         del by_ip[ip][slot]

@@ -23,6 +23,7 @@ from roost.framework.journal import Journal
 from roost.framework.measure import Measure, Measured, read_time
 from roost.framework.memory import NoNominations
 from roost.framework.node_volumes import NoVolumes
+from roost.framework.occupancy import Occupancy
 from roost.framework.pod_info import PodInfo
 from roost.framework.pod_terms import AffinityTerm, PodTerm, TermKind
 from roost.framework.resources import CPU, MEMORY, NONZERO_CPU, NONZERO_MEMORY, Int64, ResourceIndex
@@ -233,6 +234,11 @@ class BodyView:
                 if name in known and known[name] < len(self._placed.usage):
                     columns[line] = self._by_row(self._placed.usage[known[name]])
         return columns
+
+    @cached_property
+    def occupancy(self) -> Occupancy:
+        """`usage` and what follows from it as float64."""
+        return Occupancy(self.allocatable, self.usage, self.divisor)
 
     def port_users(self, protocol: str, port: int) -> Mapping[str, Int32]:
         """Return, for each IP in use with this host port, how many pods of each row use it."""

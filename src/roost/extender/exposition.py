@@ -73,7 +73,7 @@ class Exposition:
         live = self._webhook.live
         if live is None:
             return
-        sizes = {"nodes": live.cache.view.num_nodes, "pods": len(live.cache.pods), "reservations": len(live.reserved)}
+        sizes = {"nodes": live.cache.view.num_nodes, "pods": live.cache.num_pods, "reservations": len(live.reserved)}
         yield gauge(
             "roost_extender_cache_size",
             "Number of nodes, of pods on them, and of pods that are only reserved there.",

@@ -17,7 +17,12 @@ def ask(plugin: Any, extension_point: Callable[P, R], /, *args: P.args, **kwargs
     try:
         return extension_point(*args, **kwargs)
     except Exception as error:
-        raise PluginError(_sentence(plugin, extension_point.__name__, error)) from error
+        raise failure(plugin, extension_point, error) from error
+
+
+def failure(plugin: Any, extension_point: Callable[..., object], error: Exception) -> PluginError:
+    """Return the sentence about an exception of a plugin as an error."""
+    return PluginError(_sentence(plugin, extension_point.__name__, error))
 
 
 def _sentence(plugin: Any, point: str, error: Exception) -> str:

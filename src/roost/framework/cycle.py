@@ -20,15 +20,15 @@ from roost.framework.judge import Judge, overruled
 from roost.framework.look_ahead import MOST, look_ahead
 from roost.framework.memory import LiveView
 from roost.framework.plan import Plan
-from roost.framework.plugin import Context, OnlyNodes
-from roost.framework.pod_info import PARTS, PodInfo, signature
+from roost.framework.plugin import Context
+from roost.framework.pod_info import PARTS, PodInfo, key_of
 from roost.framework.post_filter import find_plan
+from roost.framework.preparing import Preparing
 from roost.framework.profile import Profile
 from roost.framework.remember import RememberedFilter, RememberedScore
 from roost.framework.select import best_rows
 from roost.framework.stages import Filtered, Judgement, Part, Scored, node_scores, sum_scores
 from roost.framework.static import Static
-from roost.framework.status import SKIP, Code, Status
 
 TOP = 3
 """How many of the best nodes a Decision names."""
@@ -46,21 +46,28 @@ class Cycle:
         self.static = Static(self.filters, self.scorers, limit=for_static)
         self._dynamic_filters = [plugin for plugin in self.filters if plugin not in self.static.filters]
         self._dynamic_scorers = [plugin for plugin in self.scorers if not plugin.is_static]
+        self._preparing = Preparing(profile)
         self._can_look_ahead = profile.can_look_ahead
-        self._signature_parts = parts_read(profile)
+        self._kind_of = key_of(part for part in parts_read(profile) if part != "requests")
 
     def signature(self, pod: PodInfo) -> Hashable:
         """Return a key that is equal for pods that no plugin of this profile can tell apart."""
-        parts = self._signature_parts
-        if pod.signature is None or pod.signature[0] is not parts:
-            pod.signature = (parts, signature(pod, parts))
-        return pod.signature[1]
+        return (pod.requests, self._kind(pod))
+
+    def _kind(self, pod: PodInfo) -> bytes:
+        """Return a key that is equal for pods that plugins can tell apart by their requests at most."""
+        if pod.kind is None or pod.kind[0] is not self._kind_of:
+            pod.kind = (self._kind_of, self._kind_of(pod))
+        return pod.kind[1]
 
     def filter_nodes(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
         """Ask every filter about every node; raises PluginError."""
         if not view.num_nodes:
             return Filtered(view.alive.copy())
-        filtered = self._pre_filter(pod, view, ctx)
+        filtered = Filtered(view.alive.copy())
+        if pod.pod.status.nominated_node_name:
+            filtered.nominated = next(iter(nominated_rows(pod, view)), None)
+        self._preparing.pre_filter(ctx, pod, self._kind(pod), view, filtered)
         if filtered.rejected is not None:
             return filtered
         feasible = filtered.feasible = filtered.considered(view)
@@ -82,8 +89,9 @@ class Cycle:
 
     def _leave_room(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> None:
         """Have nodes fail on which the pod fits only without the pods that they are promised to."""
-        judge = self.judge(pod, view, ctx, filtered)
-        crowded = judge.crowded() if judge.nominees else None
+        if not view.nominations.yielded_to(pod):
+            return
+        crowded = self.judge(pod, view, ctx, filtered).crowded()
         if crowded is not None:
             rows, judged = crowded
             filtered.judged = overruled(filtered.judged, judged, rows)
@@ -102,7 +110,7 @@ class Cycle:
 
     def score_nodes(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Scored:
         """Ask every scorer about every node and add up; raises PluginError."""
-        skipped, feasible = frozenset(self._pre_score(pod, view, ctx)), filtered.feasible
+        skipped, feasible = self._preparing.pre_score(ctx, pod, self._kind(pod), view), filtered.feasible
         if filtered.static is None:
             filtered.static = self.static.answers(ctx, pod, view, filtered)
         static = self.static.scores(ctx, pod, view, filtered.static, feasible, skipped)
@@ -114,16 +122,16 @@ class Cycle:
             weighted, constant = plugin.weighted(ctx, pod, rated, feasible)
             parts.append(Part(plugin.name, rated.raw, weighted, plugin, constant))
             stable = stable and constant
-        total = sum_scores([static.total, *(part.weighted for part in parts[len(static.parts) :])])
+        total = sum_scores([static.total, *[part.weighted for part in parts[len(static.parts) :]]])
         if isinstance(total, int):
             total = np.full(view.size, total, dtype=np.int64)
         return Scored(feasible, total, parts, stable)
 
     def select_node(self, pod: PodInfo, view: LiveView, ctx: Context, scored: Scored) -> list[int]:
         """Return the few best rows, best first, ties broken as the profile says; the promised node goes before all."""
-        promised = next(iter(nominated_rows(pod, view)), None)
-        if promised is not None and scored.feasible[promised]:
-            return [promised]
+        for promised in nominated_rows(pod, view):
+            if scored.feasible[promised]:
+                return [promised]
         return best_rows(view, scored.feasible, scored.total, TOP, self.profile.tie, pod, ctx)
 
     def decide(self, pod: PodInfo, view: LiveView, ctx: Context) -> Decision:
@@ -173,42 +181,6 @@ class Cycle:
         crowded = judge.crowded() if slot in judge.nominees.slots else None
         return crowded is not None and not crowded[1].ok[crowded[0] == slot].all()
 
-    def _pre_filter(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
-        filtered = Filtered(view.alive.copy(), nominated=next(iter(nominated_rows(pod, view)), None))
-        for plugin in self.profile.pre_filter:
-            answer = ask(plugin, plugin.pre_filter, ctx, pod, view)
-            if answer is None or answer is SKIP:
-                filtered.prepared.add(plugin.name)
-                if answer is SKIP:
-                    filtered.skipped.add(plugin.name)
-                continue
-            if isinstance(answer, OnlyNodes):
-                filtered.narrow(plugin.name, answer.names)
-                if not filtered.only:
-                    filtered.reject(filtered.nowhere)
-                    return filtered
-            elif not isinstance(answer, Status):
-                kind = type(answer).__name__
-                raise PluginError(
-                    f"plugin {plugin.name} failed in pre_filter: it returned {kind}, not a Status or OnlyNodes"
-                )
-            elif answer.code is Code.Skip:
-                filtered.skipped.add(plugin.name)
-            else:
-                filtered.reject(Status(answer.code, answer.reasons, plugin.name))
-                if answer.code is not Code.Unschedulable:
-                    return filtered
-            filtered.prepared.add(plugin.name)
-        return filtered
-
-    def _pre_score(self, pod: PodInfo, view: LiveView, ctx: Context) -> set[str]:
-        skipped = set()
-        for plugin in self.profile.pre_score:
-            status = ask(plugin, plugin.pre_score, ctx, pod, view)
-            if status is SKIP or (status is not None and status.code is Code.Skip):
-                skipped.add(plugin.name)
-        return skipped
-
     def _alike(self, pods: Sequence[PodInfo], position: int) -> int:
         first = pods[position]
         if not self._can_look_ahead or first.host_ports or first.volumes or first.pod.status.nominated_node_name:
@@ -220,7 +192,7 @@ class Cycle:
         return end - position
 
     def _looks_like(self, first: PodInfo, other: PodInfo) -> bool:
-        return self.signature(first) == self.signature(other)
+        return other.resembles(first) or self._kind(first) == self._kind(other)
 
 
 def parts_read(profile: Profile) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Every change of a node or of the pods on it is stamped into the log of its aspec
 was computed and asks later which rows were stamped since; marks only grow, also when a slot is reused.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 
 ASPECTS = ("node", "annotations", "usage")
@@ -22,13 +23,12 @@ class Journal:
     `version` counts all changes.
     """
 
-    __slots__ = ("_counts", "_logs", "_starts", "epochs", "version")
+    __slots__ = ("_counts", "_logs", "_starts", "version")
 
     def __init__(self) -> None:
         self._logs: dict[str, list[int]] = {aspect: [] for aspect in ASPECTS}
         self._starts = dict.fromkeys(ASPECTS, 0)
-        self._counts = dict.fromkeys(ASPECTS, 0)
-        self.epochs: dict[str, int] = {}
+        self._counts: defaultdict[str, int] = defaultdict(int)
         self.version = 0
 
     def stamp(self, aspect: str, slot: int) -> None:
@@ -44,16 +44,16 @@ class Journal:
     def bump(self, epoch: str) -> None:
         """Note a change that may alter every row for the readers of this epoch."""
         self.version += 1
-        self.epochs[epoch] = self.epochs.get(epoch, 0) + 1
+        self._counts[epoch] += 1
 
     def mark(self, aspect: str) -> int:
-        """Return how many stamps this aspect has had."""
+        """Return how many stamps this aspect has had, or how often this epoch has changed."""
         return self._counts[aspect]
 
     def marks(self, aspects: Iterable[str]) -> Marks:
         """Return the marks of aspects, and the counts of epochs, as they are now."""
-        counts, epochs = self._counts, self.epochs
-        return tuple([counts[a] if a in counts else epochs.get(a, 0) for a in aspects])
+        counts = self._counts
+        return tuple([counts[aspect] for aspect in aspects])
 
     def since(self, aspects: Collection[str], marks: Marks) -> set[int] | None:
         """Return the slots stamped since the marks in any of the aspects; None if all of them may have changed."""
@@ -61,7 +61,7 @@ class Journal:
         for aspect, mark in zip(aspects, marks, strict=True):
             log = self._logs.get(aspect)
             if log is None:
-                if self.epochs.get(aspect, 0) != mark:
+                if self._counts[aspect] != mark:
                     return None
                 continue
             first = mark - self._starts[aspect]

@@ -7,11 +7,12 @@ done where a plugin that looks beyond a node has a say, unless it can be followe
 """
 
 from collections.abc import Iterator, Sequence
-from heapq import heapify, heappop, heapreplace
+from heapq import heappop, heapreplace
 from typing import Protocol
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from roost.errors import PluginError
 from roost.framework.decision import Decision, NodeScore
@@ -115,11 +116,10 @@ class Ladder:
         self.view = view
         self.feasible, self.stable = filtered.count, scored.stable
         parts = [part for part in scored.parts if "usage" in part.scorer.reads]
-        self.rows, self.heap = self._candidates(scored, pods)
-        base = without(scored.total, parts, np.array(self.rows, dtype=np.intp))
-        self.rungs = Rungs(cycle.filters, parts, pod, view, ctx, filtered, self.rows, base)
-        heapify(self.heap)
-        self.rungs.begin(pods)
+        rows, self.heap = self._candidates(scored, pods)
+        self.rows = rows.tolist()
+        base, order = without(scored.total, parts, rows), range(len(rows))
+        self.rungs = Rungs(cycle.filters, parts, pod, view, ctx, filtered, rows, base, order)
 
     def decisions(self, pods: Sequence[PodInfo]) -> Iterator[Decision]:
         """Yield decisions for pods in order, as long as the caller places each where it was decided."""
@@ -151,17 +151,20 @@ class Ladder:
         self.feasible -= 1
         return self.stable and bool(self.heap)
 
-    def _candidates(self, scored: Scored, pods: int) -> tuple[list[int], list[Entry]]:
+    def _candidates(self, scored: Scored, pods: int) -> tuple[NDArray[np.intp], list[Entry]]:
+        """Return rows among which the best are for so many pods, and a heap of them, which is sorted."""
         rows = np.flatnonzero(scored.feasible)
         rank = self.view.rank[rows]
-        total = scored.total[rows]
+        key = rank - scored.total[rows] * np.int64(self.view.size)
         wanted = pods + 2  # so that the three best are candidates also before the last pod
         if len(rows) > wanted:
-            best = np.argpartition(rank - total * np.int64(self.view.size), wanted)[:wanted]
-            rows, rank, total = rows[best], rank[best], total[best]
-        numbers = rows.tolist()
-        entries = zip((-total).tolist(), rank.tolist(), range(len(numbers)), numbers, strict=True)
-        return numbers, [(neg, rk, i, 0, NodeScore(self.view.name(row), -neg)) for neg, rk, i, row in entries]
+            best = np.argpartition(key, wanted)[:wanted]
+            rows, rank, key = rows[best], rank[best], key[best]
+        order = np.argsort(key)
+        rows, rank = rows[order], rank[order]
+        numbers, totals = rows.tolist(), scored.total[rows].tolist()
+        entries = zip(totals, rank.tolist(), range(len(numbers)), numbers, strict=True)
+        return rows, [(-total, rk, i, 0, NodeScore(self.view.name(row), total)) for total, rk, i, row in entries]
 
 
 def _best_three(heap: list[Entry]) -> tuple[NodeScore, ...]:

@@ -54,8 +54,8 @@ class FollowedRun:
         self.key = local * np.int64(view.size) - self.rank
         by_usage = [other for other in others if "usage" in other.scorer.reads]
         base = without(scored.total, [part, *by_usage], rows)
-        self.rungs = Rungs(filters, by_usage, pod, view, ctx, filtered, self.rows, base)
-        self.rungs.begin(pods)
+        order = np.argsort(-self.key)[:pods].tolist()
+        self.rungs = Rungs(filters, by_usage, pod, view, ctx, filtered, rows, base, order)
 
     def decisions(self, pods: Sequence[PodInfo]) -> Iterator[Decision]:
         """Yield decisions for pods in order, as long as the caller places each where it was decided."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from roost.api.budgets import PodDisruptionBudget
 from roost.framework.journal import Journal, Marks
+from roost.framework.masks import all_true
 from roost.framework.plugin import PartialScores, Scores, Verdicts
 from roost.framework.pod_info import PodInfo
 from roost.framework.resources import Int64
@@ -125,12 +126,17 @@ class Judged:
             self.all_ok = True
             self.codes, self.ok = _all_fit(self.size)
             return
+        if verdicts is not None and isinstance(rows, slice):
+            self.codes = np.array(self._translated(verdicts), dtype=np.int16)
+            self.ok = self.codes == 0
+            self.all_ok = all_true(self.ok)
+            return
         if self.all_ok:
             self.codes, self.ok = self.codes.copy(), self.ok.copy()
         codes = np.int16(0) if verdicts is None else self._translated(verdicts)
         self.codes[rows] = codes
         self.ok[rows] = codes == 0
-        self.all_ok = bool(self.ok.all())
+        self.all_ok = all_true(self.ok)
 
     def _translated(self, verdicts: Verdicts) -> Int16:
         if len(self.statuses) + len(verdicts.statuses) > _MOST_STATUSES:
@@ -269,9 +275,13 @@ class Memory(Generic[A]):
         self.hits += 1
         return found
 
-    def offer(self, key: Hashable, answer: A) -> None:
-        """Keep an answer if its key was seen before."""
-        if key not in self._noted:
+    def knows(self, key: Hashable) -> bool:
+        """Tell whether a key was seen before."""
+        return key in self._noted
+
+    def offer(self, key: Hashable, answer: A, *, keep: bool = False) -> None:
+        """Keep an answer if its key was seen before, or with `keep` in any case."""
+        if not keep and key not in self._noted:
             self._noted[key] = None
             if len(self._noted) > self._noted_limit:
                 self._forget_noted()

@@ -4,7 +4,7 @@ A requirement is judged once per distinct value of its label, then spread over t
 with equal taints share a taint set, so tolerations are compared once per set.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from roost.api.node_selectors import is_legal, required_node_selector
 from roost.api.pod import Pod
 from roost.api.selectors import NodeSelector, NodeSelectorTerm, Requirement
 from roost.api.taints import Taint, Toleration
-from roost.framework.view import Bool, Int32, Rows, View
+from roost.framework.view import Bool, Rows, View
 
 HARD = ("NoSchedule", "NoExecute")
 """The effects of taints that keep a pod off a node."""
+
+SOFT = ("PreferNoSchedule",)
 
 
 def required_affinity(view: View, pod: Pod) -> Bool:
@@ -63,32 +65,48 @@ def meeting(view: View, term: NodeSelectorTerm) -> Bool:
     return matches
 
 
+class TaintSets:
+    """The distinct taints of nodes, by what they do: `untolerated` has one count for each of them."""
+
+    def __init__(self, taint_sets: Sequence[Sequence[Taint]]) -> None:
+        self._size = len(taint_sets)
+        self._hard = self._with_effect(taint_sets, HARD)
+        self._soft = self._with_effect(taint_sets, SOFT)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory held, roughly."""
+        return 256 * (1 + len(self._hard) + len(self._soft))
+
+    def untolerated(self, tolerations: Sequence[Toleration], *, hard: bool) -> list[int]:
+        """Count, for each taint set, the hard or the soft taints that no toleration matches."""
+        counts = [0] * self._size
+        by_key: dict[str, list[Toleration]] = {}
+        for toleration in tolerations:
+            by_key.setdefault(toleration.key, []).append(toleration)
+        of_any_key = by_key.get("", [])
+        for set_id, taints in self._hard if hard else self._soft:
+            for taint in taints:
+                candidates = by_key.get(taint.key, of_any_key)
+                if candidates is not of_any_key and of_any_key:
+                    candidates = candidates + of_any_key
+                counts[set_id] += not (candidates and any(one.tolerates(taint) for one in candidates))
+        return counts
+
+    def _with_effect(
+        self, taint_sets: Sequence[Sequence[Taint]], effects: Sequence[str]
+    ) -> list[tuple[int, list[Taint]]]:
+        chosen = [[taint for taint in taints if taint.effect in effects] for taints in taint_sets]
+        return [(set_id, taints) for set_id, taints in enumerate(chosen) if taints]
+
+
 def tolerated(view: View, rows: Rows, tolerations: Sequence[Toleration]) -> Bool | None:
     """Return which of the rows have no NoSchedule or NoExecute taint beyond these tolerations; None if all of them."""
-    untolerated = per_taints(view, rows, lambda taints: int(count_untolerated(taints, tolerations, HARD) > 0))
-    return None if untolerated is None else untolerated == 0
-
-
-def per_taints(view: View, rows: Rows, measure: Callable[[Sequence[Taint]], int]) -> Int32 | None:
-    """Return a measure of the taints of each of the rows; None if it is 0 for all taint sets there are."""
-    measures = np.array([measure(taints) for taints in view.taint_sets], dtype=np.int32)
-    if not measures.any():
+    counts = TaintSets(view.taint_sets).untolerated(tolerations, hard=True)
+    if not any(counts):
         return None
-    per_row: Int32 = measures[view.taint_set[rows]]
-    return per_row
-
-
-def count_untolerated(taints: Sequence[Taint], tolerations: Sequence[Toleration], effects: Sequence[str]) -> int:
-    """Return how many of the taints with these effects no toleration matches."""
-    count = 0
-    for taint in taints:
-        if taint.effect in effects:
-            for toleration in tolerations:
-                if toleration.tolerates(taint):
-                    break
-            else:
-                count += 1
-    return count
+    fits: Bool = (np.array(counts) == 0)[view.taint_set[rows]]
+    return fits
 
 
 def _label_matches(view: View, requirement: Requirement) -> Bool:

@@ -133,9 +133,11 @@ class Plugin:
     """The base of every plugin; subclasses add the extension points they need.
 
     `weight` is the default weight of its score. Its scores are of 0…100 (`scale` "percent"), of 0…10 as extenders give
-    them, which count ten times ("extender"), or go beyond 100 and are summed as they are ("rank"). `remember` is False
-    where answers depend on more than `reads` and `pod_reads` say. `idle_at` names what it implements but has no use for
-    with its arguments: "filter", "score", "normalize" … `webhook` is the name that a replaced extender answered to,
+    them, which count ten times ("extender"), or go beyond 100 and are summed as they are ("rank"). Those of a `bounded`
+    plugin cannot be others and are not checked. One `normalizes_by_range` if a normalised score depends on the raw one
+    and on the lowest and the highest. `remember` is False where answers depend on more than `reads` and `pod_reads`
+    say. `idle_at` names what it implements but has no use for with its arguments: "filter", "score", "normalize" …
+    `webhook` is the name that a replaced extender answered to,
     `reply_order` the order of the scores in its reply: the nodes as they were asked about, or the best first and of
     equal ones the last name first. `pre_bind` may take `pre_bind_seconds`, then it has failed, being `late`.
     """
@@ -150,6 +152,8 @@ class Plugin:
     webhook: ClassVar[str] = ""
     reply_order: ReplyOrder = "as asked"
     scale: Scale = "percent"
+    bounded: ClassVar[bool] = False
+    normalizes_by_range: ClassVar[bool] = False
     remember: bool = True
     pre_bind_seconds: float | None = None
     late: str = "context deadline exceeded"
@@ -348,7 +352,7 @@ EXTENSION_POINTS: dict[str, type] = {
 
 def default_normalize(scores: Int64, *, reverse: bool = False) -> Int64:
     """Scale scores so that the highest becomes 100, or 0 if reversed (kube-scheduler's DefaultNormalizeScore)."""
-    highest = int(scores.max(initial=0))
+    highest = int(scores[scores.argmax()]) if len(scores) else 0
     if highest == 0:
         return np.full_like(scores, MAX_NODE_SCORE) if reverse else scores
     scaled: Int64 = MAX_NODE_SCORE * scores // highest

@@ -1,8 +1,9 @@
 """A pod with what deciding needs, worked out once: requests as a vector, host ports, keys for remembering."""
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
@@ -57,11 +58,11 @@ class PodInfo:
         "_terms",
         "host_ports",
         "key",
+        "kind",
         "owner",
         "pod",
         "priority",
         "requests",
-        "signature",
         "uid",
         "volume_plan",
         "volumes",
@@ -75,7 +76,7 @@ class PodInfo:
         self.requests = requests
         self.host_ports = host_ports(pod)
         self.owner = _owner_uid(pod) if pod.metadata.owner_references else ""
-        self.signature: tuple[Sequence[str], Hashable] | None = None
+        self.kind: tuple[object, bytes] | None = None
         self._parts: dict[str, Hashable] = {}
         self.volumes = pod_volumes(pod) if pod.spec.volumes else NO_VOLUMES
         self.volume_plan: VolumePlan | None = None
@@ -99,6 +100,28 @@ class PodInfo:
             self._terms = affinity_terms(self.pod)
         return self._terms
 
+    def resembles(self, other: "PodInfo") -> bool:
+        """Tell whether a pod asks for the same and every part of it is equal, as of copies from one template.
+
+        It is then taken for the other wherever keys are compared: what was worked out for one serves both. Some pods
+        that plugins cannot tell apart do not resemble each other in this sense; their keys are equal all the same.
+        """
+        pod, like = self.pod, other.pod
+        mine, its = pod.metadata, like.metadata
+        if (
+            self.requests is not other.requests
+            or self.volumes is not NO_VOLUMES
+            or pod.spec != like.spec
+            or mine.labels != its.labels
+            or mine.namespace != its.namespace
+            or mine.annotations != its.annotations
+            or mine.owner_references != its.owner_references
+            or pod.status.nominated_node_name != like.status.nominated_node_name
+        ):
+            return False
+        self._parts, self._terms, self.kind = other._parts, other.terms, other.kind
+        return True
+
     def part(self, name: str) -> Hashable:
         """Return the canonical key of one part of the pod (see `READ`); equal parts have equal keys."""
         found = self._parts.get(name)
@@ -109,21 +132,22 @@ class PodInfo:
     def _key(self, name: str) -> Hashable:
         if name == "requests":
             return self.requests
-        value = READ[name](self.pod)
+        at_hand = _AT_HAND.get(name)
+        value = READ[name](self.pod) if at_hand is None else at_hand(self)
         return _encode(value) if value else _NOTHING
 
 
-def signature(pod: PodInfo, parts: Sequence[str]) -> Hashable:
-    """Return one key for the requests and some parts of a pod together."""
-    return (pod.requests, key_of(pod, [part for part in parts if part != "requests"]))
+def key_of(parts: Iterable[str]) -> "Callable[[PodInfo], bytes]":
+    """Return what gives one key for several parts of a pod together, which is cheaper than their keys."""
+    wanted = set(parts)
+    paths = [_PATHS[part] for part in PARTS if part in wanted and part in _PATHS]
+    plain = attrgetter(*paths) if paths else None
+    others = [_AT_HAND.get(part) or _read(part) for part in PARTS if part in wanted and part not in _PATHS]
 
+    def key(pod: PodInfo) -> bytes:
+        return _encode([plain and plain(pod.pod), *[read(pod) for read in others]])
 
-def key_of(pod: PodInfo, parts: Sequence[str]) -> Hashable:
-    """Return one key for several parts of a pod together; cheaper than the keys of the parts."""
-    plain = pod.pod
-    if "requests" in parts:
-        return signature(pod, parts)
-    return _encode([READ[part](plain) for part in parts])
+    return key
 
 
 def host_ports(pod: Pod) -> tuple[HostPort, ...]:
@@ -145,6 +169,11 @@ def _long_running(pod: Pod) -> list[Container]:
 
 def _host_port(port: ContainerPort) -> HostPort:
     return (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
+
+
+def _read(part: str) -> Callable[[PodInfo], object]:
+    read = READ[part]
+    return lambda pod: read(pod.pod)
 
 
 def _seconds(time: str | None) -> float:
@@ -174,29 +203,38 @@ def _node_affinity(pod: Pod) -> object:
     return affinity.node_affinity if affinity is not None else None
 
 
+_PATHS: Mapping[str, str] = {
+    "namespace": "metadata.namespace",
+    "labels": "metadata.labels",
+    "annotations": "metadata.annotations",
+    "node_selector": "spec.node_selector",
+    "affinity": "spec.affinity",
+    "spread": "spec.topology_spread_constraints",
+    "tolerations": "spec.tolerations",
+    "volumes": "spec.volumes",
+    "claims": "spec.resource_claims",
+    "priority": "spec.priority",
+    "preemption_policy": "spec.preemption_policy",
+    "node_name": "spec.node_name",
+    "nominated_node": "status.nominated_node_name",
+}
+
 READ: Mapping[str, Callable[[Pod], object]] = {
     "requests": lambda pod: pod.spec.containers,  # PodInfo answers with the shared Requests
-    "namespace": lambda pod: pod.metadata.namespace,
-    "labels": lambda pod: pod.metadata.labels,
-    "annotations": lambda pod: pod.metadata.annotations,
     "owner": _controller,
-    "node_selector": lambda pod: pod.spec.node_selector,
     "node_affinity": _node_affinity,
-    "affinity": lambda pod: pod.spec.affinity,
-    "spread": lambda pod: pod.spec.topology_spread_constraints,
-    "tolerations": lambda pod: pod.spec.tolerations,
     "ports": host_ports,
     "images": _images,
-    "volumes": lambda pod: pod.spec.volumes,
     "storage": lambda pod: pod_volumes(pod) or None,
-    "claims": lambda pod: pod.spec.resource_claims,
     "features": required_features,
-    "priority": lambda pod: pod.spec.priority,
-    "preemption_policy": lambda pod: pod.spec.preemption_policy,
-    "node_name": lambda pod: pod.spec.node_name,
-    "nominated_node": lambda pod: pod.status.nominated_node_name,
+    **{part: attrgetter(path) for part, path in _PATHS.items()},
 }
 """The parts of a pod that a plugin may say it reads. Never its name, uid, resourceVersion or times."""
+
+_AT_HAND: Mapping[str, Callable[[PodInfo], object]] = {
+    "ports": lambda pod: pod.host_ports,
+    "storage": lambda pod: pod.volumes or None,
+}
 
 PARTS = tuple(READ)
 """The names of the parts."""

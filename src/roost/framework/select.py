@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from roost.framework.masks import all_true
 from roost.framework.plugin import Context
 from roost.framework.pod_info import PodInfo
 from roost.framework.profile import Tie
@@ -17,7 +18,10 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 def best_rows(view: View, feasible: Bool, total: Int64, count: int, tie: Tie, pod: PodInfo, ctx: Context) -> list[int]:
     """Return up to `count` feasible rows, the highest totals first, equal ones in the order of the tie rule."""
     order = view.rank if tie == "first" else _shuffled(view, tie, pod, ctx)
-    key = np.where(feasible, total * np.int64(view.size) - order, _NONE)
+    key = total * np.int64(view.size)
+    key -= order
+    if not all_true(feasible):
+        key[~feasible] = _NONE
     rows: list[int] = []
     for _ in range(count):
         row = int(key.argmax())

@@ -172,10 +172,15 @@ class Scored(Struct):
 
 def sum_scores(scores: Sequence[Scores]) -> Scores:
     """Add up columns and numbers; a number if there are no columns."""
-    total: Scores = sum(number for number in scores if isinstance(number, int))
-    for column in scores:
-        if not isinstance(column, int):
-            total = column + total
+    constant = sum([one for one in scores if isinstance(one, int)])
+    columns = [one for one in scores if not isinstance(one, int)]
+    if not columns:
+        return constant
+    total = columns[0] + (columns[1] if len(columns) > 1 else constant)
+    for one in columns[2:]:
+        total += one
+    if constant and len(columns) > 1:
+        total += constant
     return total
 
 
@@ -189,7 +194,7 @@ def named(view: View, names: frozenset[str]) -> Bool:
 
 def node_scores(view: View, rows: Sequence[int], total: Int64) -> tuple[NodeScore, ...]:
     """Return rows as names with totals."""
-    return tuple(NodeScore(view.name(row), int(total[row])) for row in rows)
+    return tuple([NodeScore(view.name(row), int(total[row])) for row in rows])
 
 
 def _at(scores: Scores, row: int) -> int:

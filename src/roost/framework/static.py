@@ -1,7 +1,8 @@
 """What does not depend on the pods that are placed, worked out once for pods that look alike to it.
 
 Filters and scorers that read no usage answer the same until a node changes. Their verdicts are kept together as one
-mask, and their scores as one sum, so that a pod of a known kind costs one look-up instead of one for each plugin.
+mask, and their scores as one sum, so that a pod of a known kind costs one look-up instead of one for each plugin. What
+single plugins say is remembered too from the second pod of a kind on: when some nodes change, only these are asked.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from roost.framework.journal import Marks
 from roost.framework.memory import LiveView, Memory
 from roost.framework.plugin import Context
 from roost.framework.pod_info import PARTS, PodInfo, key_of
-from roost.framework.remember import RememberedFilter, RememberedScore
+from roost.framework.remember import A, Remembered, RememberedFilter, RememberedScore
 from roost.framework.stages import Filtered, Judgement, Part, StaticScores, sum_scores
 from roost.framework.view import Bool
 
@@ -21,9 +22,10 @@ from roost.framework.view import Bool
 class StaticAnswers:
     """The joint answers of the static plugins for pods of one kind, at one state of the nodes."""
 
-    __slots__ = ("all_ok", "judged", "marks", "ok", "scores", "size", "skipped")
+    __slots__ = ("all_ok", "are_first", "judged", "marks", "ok", "scores", "size", "skipped")
 
-    def __init__(self, size: int, marks: Marks, skipped: frozenset[str]) -> None:
+    def __init__(self, size: int, marks: Marks, skipped: frozenset[str], *, are_first: bool) -> None:
+        self.are_first = are_first
         self.size = size
         self.marks = marks
         self.skipped = skipped
@@ -49,15 +51,16 @@ class Static:
         plugins: list[RememberedFilter | RememberedScore] = [*self.filters, *self.scorers]
         self._reads = tuple(sorted({aspect for plugin in plugins for aspect in plugin.reads}))
         read = {part for plugin in plugins for part in plugin.plugin.pod_reads}
-        self._parts = tuple(part for part in PARTS if part in read)
+        self._key_of = key_of(part for part in PARTS if part in read)
 
     def answers(self, ctx: Context, pod: PodInfo, view: LiveView, filtered: Filtered) -> StaticAnswers:
         """Return the joint verdicts, as they are now."""
-        key, marks, skipped = key_of(pod, self._parts), view.journal.marks(self._reads), filtered.skipped
+        key, marks, skipped = self._key_of(pod), view.journal.marks(self._reads), filtered.skipped
         known = self.memory.get(key)
         if known is not None and known.marks == marks and known.size == view.size and known.skipped == skipped:
             return known
-        fresh = self._judged(ctx, pod, view, StaticAnswers(view.size, marks, frozenset(skipped)), filtered.feasible)
+        fresh = StaticAnswers(view.size, marks, frozenset(skipped), are_first=not self.memory.knows(key))
+        self._judge(ctx, pod, view, fresh, filtered.feasible)
         self.memory.offer(key, fresh)
         return fresh
 
@@ -78,7 +81,7 @@ class Static:
         parts, stable = [], True
         for plugin in self.scorers:
             if plugin.name not in skipped:
-                rated = plugin.answer(ctx, pod, view, feasible)
+                rated = self._asked(plugin, ctx, pod, view, answers, feasible)
                 weighted, constant = plugin.weighted(ctx, pod, rated, feasible)
                 parts.append(Part(plugin.name, rated.raw, weighted, plugin, constant))
                 stable = stable and constant
@@ -86,17 +89,25 @@ class Static:
         answers.scores = (rows, skipped, scores)
         return scores
 
-    def _judged(
-        self, ctx: Context, pod: PodInfo, view: LiveView, answers: StaticAnswers, feasible: Bool
-    ) -> StaticAnswers:
+    def _judge(self, ctx: Context, pod: PodInfo, view: LiveView, answers: StaticAnswers, feasible: Bool) -> None:
         for plugin in self.filters:
             if plugin.name not in answers.skipped:
-                judged = plugin.answer(ctx, pod, view, feasible)
+                judged = self._asked(plugin, ctx, pod, view, answers, feasible)
                 answers.judged[plugin.name] = Judgement(plugin.name, judged.ok, judged.codes, judged.statuses)
                 if not judged.all_ok:
                     answers.ok &= judged.ok
                     answers.all_ok = False
-        return answers
+
+    def _asked(
+        self,
+        plugin: Remembered[A],
+        ctx: Context,
+        pod: PodInfo,
+        view: LiveView,
+        answers: StaticAnswers,
+        feasible: Bool,
+    ) -> A:
+        return plugin.anew(ctx, pod, view) if answers.are_first else plugin.answer(ctx, pod, view, feasible, keep=True)
 
 
 def _is_remembered(plugin: RememberedFilter) -> bool:

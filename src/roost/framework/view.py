@@ -5,6 +5,7 @@ of some of them (`WhatIf`): a plugin cannot tell, and must not care.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from roost.api.taints import Taint
 from roost.framework.changes import Changes
 from roost.framework.measure import Measure, Measured
 from roost.framework.node_volumes import ChangedNodeVolumes, NodeVolumes
+from roost.framework.occupancy import Occupancy
 from roost.framework.pod_info import PodInfo
 from roost.framework.pod_terms import AffinityTerm, PodTerm, TermKind
 from roost.framework.resources import Int64, ResourceIndex
@@ -73,6 +75,11 @@ class View(Protocol):
     num_unschedulable: int
     taint_set: Int32
     resources: ResourceIndex
+
+    @property
+    def occupancy(self) -> Occupancy:
+        """`usage` and what follows from it as float64; not to be written to, and right until the next event."""
+        ...
 
     @property
     def taint_sets(self) -> Sequence[tuple[Taint, ...]]:
@@ -180,10 +187,10 @@ class WhatIf:
         self.slots = slots
         self.alive = base.alive[slots]
         self.name_hash = base.name_hash[slots]
-        self.allocatable = base.allocatable[:, slots]
-        self.usage = base.usage[:, slots]
+        self.allocatable = base.allocatable.take(slots, axis=1)
+        self.usage = base.usage.take(slots, axis=1)
         changes.add_usage(self.usage)
-        self.divisor = base.divisor[:, slots]
+        self.divisor = base.divisor.take(slots, axis=1)
         self.float_is_exact = base.float_is_exact
         self.nodes_with = base.nodes_with
         self.unschedulable = base.unschedulable[slots]
@@ -191,6 +198,16 @@ class WhatIf:
         self.taint_set = base.taint_set[slots]
         self.taint_sets = base.taint_sets
         self.resources = base.resources
+
+    def alter_usage(self, rows: NDArray[np.intp], amounts: Int64) -> None:
+        """Add amounts, of shape (resources, rows), to what is used on some rows."""
+        self.usage[:, rows] += amounts
+        self.__dict__.pop("occupancy", None)
+
+    @cached_property
+    def occupancy(self) -> Occupancy:
+        """`usage` and what follows from it as float64."""
+        return Occupancy(self.allocatable, self.usage, self.divisor)
 
     @property
     def feature_set(self) -> Int32:

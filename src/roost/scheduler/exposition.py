@@ -122,12 +122,7 @@ class Exposition:
 
     def _cluster(self) -> "Iterator[Metric]":
         cache = self._scheduler.cache
-        pods = cache.pods
-        sizes = {
-            "nodes": cache.view.num_nodes,
-            "pods": len(pods),
-            "assumed_pods": sum(cache.is_assumed(info.key) for info in pods),
-        }
+        sizes = {"nodes": cache.view.num_nodes, "pods": cache.num_pods, "assumed_pods": cache.num_assumed}
         yield gauge(
             "scheduler_cache_size",
             "Number of nodes, pods, and assumed (bound) pods in the scheduler cache.",

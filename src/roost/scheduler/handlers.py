@@ -142,7 +142,10 @@ class Handlers:
         for queued in self._queue.pods():
             if queued.key not in unreadable and uids.get(queued.key) != queued.info.uid:
                 self._remove_pod(queued.info.pod)
-        for pod in sorted(listing.items, key=_by_age):
+        for pod in listing.items:
+            if pod.spec.node_name:
+                self._set_pod(pod)
+        for pod in sorted([pod for pod in listing.items if not pod.spec.node_name], key=_by_age):
             self._set_pod(pod)
         self.have_pods = True
         self._notify()

@@ -107,7 +107,8 @@ class UnschedulablePods:
         return found
 
     def _group_of(self, queued: QueuedPod) -> Group:
-        alike = queued.info.uid if queued.info.signature is None else queued.info.signature
+        info = queued.info
+        alike = info.uid if info.kind is None else (info.requests, info.kind)
         key = (queued.scheduler_name, queued.rejected_by, alike)
         found = self._groups.get(key)
         return found if found is not None else Group(key, *self._reads(queued.rejected_by))

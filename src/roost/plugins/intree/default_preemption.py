@@ -148,11 +148,11 @@ class Trial:
         vectors = self._vectors[:, entries]
         for back in _steps(at):
             moves.counts[back] = 0
-            world.usage[:, at[back]] += vectors[:, back]
+            world.alter_usage(at[back], vectors[:, back])
             ok = self._judge.judge_twice(world, moves, of_usage=True).ok
             away = back[~ok[at[back]]]
             moves.counts[away] = -1
-            world.usage[:, at[away]] -= vectors[:, away]
+            world.alter_usage(at[away], -vectors[:, away])
         return np.sort(entries[moves.counts < 0])  # the order of entries is that of nodes, and then of importance
 
     def _evictions(self, view: LiveView, victims: Row) -> Evictions:

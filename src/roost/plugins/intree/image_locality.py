@@ -4,18 +4,22 @@ Per image on the node: size * nodes having it / nodes, so that rare images do no
 between 23 MiB and 1000 MiB per container to 0…100.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roost.api.pod import Pod
 from roost.framework.plugin import MAX_NODE_SCORE, Context, Plugin, Scores
 from roost.framework.pod_info import PodInfo
-from roost.framework.view import Rows, View
+from roost.framework.resources import Int64
+from roost.framework.view import Bool, Rows, View
 
 MIB = 1 << 20
 LEAST = 23 * MIB
 MOST_PER_CONTAINER = 1000 * MIB
+_FEW = 6
 
 
 class ImageLocality(Plugin):
@@ -23,6 +27,7 @@ class ImageLocality(Plugin):
 
     name = "ImageLocality"
     reads = frozenset({"node", "nodes", "images"})
+    bounded = True
     pod_reads = ("images",)
 
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
@@ -30,13 +35,28 @@ class ImageLocality(Plugin):
         held = [image for name in image_names(pod.pod) if (image := view.image(name)) is not None]
         if not held:
             return 0
-        total = np.zeros(view.size, dtype=np.int64)[rows]
-        for image in held:
-            total += image.present[rows] * int(image.size * (image.num_nodes / view.num_nodes))
         spec = pod.pod.spec
         most = MOST_PER_CONTAINER * (len(spec.init_containers or ()) + len(spec.containers or ()))
+        sizes = [int(image.size * (image.num_nodes / view.num_nodes)) for image in held]
+        if len(held) <= _FEW:
+            return _by_what_is_there([image.present[rows] for image in held], sizes, most)
+        total = np.zeros(view.size, dtype=np.int64)[rows]
+        for image, size in zip(held, sizes, strict=True):
+            total += image.present[rows] * size
         scores: Scores = MAX_NODE_SCORE * (np.clip(total, LEAST, most) - LEAST) // (most - LEAST)
         return scores
+
+
+def _by_what_is_there(present: Sequence[Bool], sizes: Sequence[int], most: int) -> Int64:
+    """Score each combination of images that a node can have, and look the rows' scores up among them."""
+    totals = [0]
+    for size in sizes:
+        totals += [total + size for total in totals]
+    table = [MAX_NODE_SCORE * (min(max(total, LEAST), most) - LEAST) // (most - LEAST) for total in totals]
+    combination: NDArray[np.integer[Any]] = present[0].view(np.uint8)
+    for place, there in enumerate(present[1:], start=1):
+        combination = combination | (there.view(np.uint8) << place)
+    return np.array(table, dtype=np.int64).take(combination)
 
 
 def image_names(pod: Pod) -> Iterator[str]:

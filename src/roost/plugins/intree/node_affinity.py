@@ -1,12 +1,17 @@
 """NodeAffinity: nodeSelector and required node affinity must match; preferred terms that match add their weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import cast
 
 import numpy as np
 
 from roost.api.node_selectors import required_node_selector
 from roost.api.selectors import NodeAffinity as NodeAffinityRules
 from roost.api.selectors import NodeSelectorTerm, PreferredSchedulingTerm
+from roost.framework.kept import Kept
+from roost.framework.masks import any_true
+from roost.framework.memory import LiveView
 from roost.framework.node_matching import is_empty, meeting, required_affinity, selected
 from roost.framework.plugin import (
     Args,
@@ -21,11 +26,14 @@ from roost.framework.plugin import (
 from roost.framework.pod_info import PodInfo
 from roost.framework.resources import Int64
 from roost.framework.status import SKIP, SUCCESS, Status, unresolvable
-from roost.framework.view import Rows, View
+from roost.framework.view import Bool, Rows, View
 
 NO_MATCH = unresolvable("node(s) didn't match Pod's node affinity/selector")
 NOT_ENFORCED = unresolvable("node(s) didn't match scheduler-enforced node affinity")
 CONFLICT = unresolvable("pod affinity terms conflict")
+
+
+_MASKS_BYTES = 4 << 20
 
 
 class NodeAffinityArgs(Args):
@@ -43,10 +51,12 @@ class NodeAffinity(Plugin):
     pre_reads = frozenset()
     pod_reads = ("node_selector", "node_affinity")
     weight = 2
+    normalizes_by_range = True
 
     def __init__(self, args: NodeAffinityArgs | None = None) -> None:
         super().__init__(args)
         added = self.args.added_affinity or NodeAffinityRules()
+        self._masks: Kept[Bool] = Kept(_MASKS_BYTES)
         self._enforced = added.required_during_scheduling_ignored_during_execution
         self._added_preferences = added.preferred_during_scheduling_ignored_during_execution or ()
 
@@ -67,10 +77,11 @@ class NodeAffinity(Plugin):
         selector, required = pod.pod.spec.node_selector, required_node_selector(pod.pod)
         codes = np.zeros(view.size, dtype=np.int16)[rows]
         if selector is not None or required is not None:
-            codes[~required_affinity(view, pod.pod)[rows]] = 1
+            key = (pod.part("node_selector"), required)
+            codes[~self._mask(view, key, lambda cluster: required_affinity(cluster, pod.pod))[rows]] = 1
         if self._enforced is not None:
             codes[~selected(view, self._enforced)[rows]] = 2
-        return Verdicts(codes, (SUCCESS, NO_MATCH, NOT_ENFORCED)) if codes.any() else None
+        return Verdicts(codes, _STATUSES) if any_true(codes) else None
 
     def pre_score(self, ctx: Context, pod: PodInfo, view: View) -> Status | None:
         """Skip pods without preferences."""
@@ -78,15 +89,26 @@ class NodeAffinity(Plugin):
 
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
         """Add up the weights of the preferred terms that match."""
-        total = np.zeros(view.size, dtype=np.int64)
+        total: Int64 | int = 0
         for preference in (*self._added_preferences, *(_preferred(pod) or ())):
-            if preference.weight and not is_empty(preference.preference):
-                total += meeting(view, preference.preference) * np.int64(preference.weight)
-        return total[rows]
+            term = preference.preference
+            if preference.weight and not is_empty(term):
+                matches = self._mask(view, term, partial(meeting, term=term))[rows]
+                total = total + matches * np.int64(preference.weight)
+        return total
 
     def normalize(self, ctx: Context, pod: PodInfo, scores: Int64) -> Int64:
         """Scale the highest sum to 100."""
         return default_normalize(scores)
+
+    def _mask(self, view: View, key: Hashable, work_out: Callable[[View], Bool]) -> Bool:
+        """Return which rows match something, worked out once until a node changes."""
+        cluster = cast(LiveView, view.cluster)
+        mask = self._masks.get(cluster, key, lambda: work_out(cluster))
+        return mask if view is cluster else mask[view.slots]
+
+
+_STATUSES = (SUCCESS, NO_MATCH, NOT_ENFORCED)
 
 
 def _preferred(pod: PodInfo) -> Sequence[PreferredSchedulingTerm] | None:

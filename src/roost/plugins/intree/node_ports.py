@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from roost.framework.masks import any_true
 from roost.framework.plugin import Context, Plugin, PreFilterAnswer, Verdicts
 from roost.framework.pod_info import HostPort, PodInfo
 from roost.framework.status import SKIP, unschedulable
@@ -25,10 +26,13 @@ class NodePorts(Plugin):
 
     def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
         """Reject rows where (protocol, IP, port) conflicts with a pod that is there."""
+        wanted = [one for one in pod.host_ports if view.port_users(one[0], one[2])]
+        if not wanted:
+            return None
         taken = np.zeros(view.size, dtype=np.bool_)
-        for wanted in pod.host_ports:
-            taken |= _taken(view, wanted)
-        return Verdicts.rejecting(taken[rows], IN_USE) if taken.any() else None
+        for one in wanted:
+            taken |= _taken(view, one)
+        return Verdicts.rejecting(taken[rows], IN_USE) if any_true(taken) else None
 
 
 def _taken(view: View, wanted: HostPort) -> Bool:

@@ -10,7 +10,7 @@ Utilization".
 import numpy as np
 
 from roost.errors import ConfigError
-from roost.framework.node_resources import DEFAULT_RESOURCES, Amounts, ResourceSpec, amounts, checked
+from roost.framework.node_resources import DEFAULT_RESOURCES, Amounts, Counting, ResourceSpec, checked
 from roost.framework.plugin import MAX_NODE_SCORE, Args, Context, Plugin, Scores
 from roost.framework.pod_info import PodInfo
 from roost.framework.resources import Int64
@@ -33,11 +33,13 @@ class NodeResourcesBalancedAllocation(Plugin):
     args_type = NodeResourcesBalancedAllocationArgs
     reads = frozenset({"node", "usage"})
     pre_reads = frozenset()
+    bounded = True
     pod_reads = ("requests",)
 
     def __init__(self, args: NodeResourcesBalancedAllocationArgs | None = None) -> None:
         super().__init__(args)
         self._resources = checked(self.args.resources, "resources") or DEFAULT_RESOURCES
+        self._counting = Counting(self._resources, nonzero=False)
         for position, resource in enumerate(self._resources):
             if resource.weight != 1:
                 raise ConfigError(f"resources[{position}].weight: balance knows no weights; leave it out, or write 1")
@@ -49,34 +51,36 @@ class NodeResourcesBalancedAllocation(Plugin):
 
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
         """Return 50…100: 75 where the balance stays as it is."""
-        counted = amounts(view, rows, self._resources, pod.requests.balanced_score, nonzero=False)
+        counted = self._counting.amounts(view, rows, pod.requests.balanced_score)
         if counted is None:
             return HALF + HALF // 2
-        used = counted.used.astype(np.float64)  # whole numbers below 2**53 stay what they are
-        score = balance(counted, used + counted.added)
-        score -= balance(counted, used)
-        score += HALF
-        score >>= 1  # the sum is not negative, so this is integer division
-        score += HALF
+        score = balance(counted, _share_with_pod(counted))
+        score -= balance(counted, counted.share)
+        score += 3 * HALF
+        score >>= 1  # what is halved is not negative, so this is integer division
         return score
 
 
-def balance(resources: Amounts, used: Float64) -> Int64:
-    """Return (1 - deviation) * 100, truncated; resources a node does not have are left out on it.
+def _share_with_pod(resources: Amounts) -> Float64:
+    share = resources.used + resources.added.astype(np.float64)
+    share /= resources.divisor
+    if share.item(share.argmax()) > 1:  # looking is cheaper than clipping, which is seldom needed
+        np.minimum(share, 1.0, out=share)
+    return share
 
-    `used` is worked upon in place.
-    """
-    used /= resources.divisor
-    fractions = np.minimum(used, 1.0, out=used)
-    if len(fractions) == 2 and resources.everywhere:
-        deviation: Float64 = fractions[0] - fractions[1]
-        np.abs(deviation, out=deviation)
-        deviation *= 0.5
+
+def balance(resources: Amounts, share: Float64) -> Int64:
+    """Return (1 - deviation) * 100, truncated; resources a node does not have are left out on it."""
+    if len(share) == 2 and resources.everywhere:
+        # Half of the difference deviates; halves are exact, so they may be taken from the factors.
+        evenness: Float64 = np.subtract(share[0], share[1])
+        np.abs(evenness, out=evenness)
+        np.subtract(2, evenness, out=evenness)
+        evenness *= HALF
     else:
-        deviation = _deviation(fractions, resources.capacity != 0)
-    np.subtract(1, deviation, out=deviation)
-    deviation *= MAX_NODE_SCORE
-    return deviation.astype(np.int64)
+        evenness = 1 - _deviation(share, resources.capacity != 0)
+        evenness *= MAX_NODE_SCORE
+    return evenness.astype(np.int64)
 
 
 def _deviation(fractions: Float64, present: Bool) -> Float64:

@@ -16,13 +16,15 @@ import numpy as np
 from msgspec import Struct
 
 from roost.errors import ConfigError
+from roost.framework.masks import any_true
 from roost.framework.node_resources import (
     DEFAULT_RESOURCES,
     Amounts,
+    Counting,
     ResourceSpec,
-    amounts,
     checked,
     floor_percent,
+    floor_percent_exactly,
     is_extended,
     select_lines,
 )
@@ -71,6 +73,7 @@ class NodeResourcesFit(Plugin):
     name = "NodeResourcesFit"
     args_type = NodeResourcesFitArgs
     reads = frozenset({"node", "usage"})
+    bounded = True
     pod_reads = ("requests",)
 
     def __init__(self, args: NodeResourcesFitArgs | None = None) -> None:
@@ -82,32 +85,43 @@ class NodeResourcesFit(Plugin):
                     f"{field}: '{group}' is a resource; name its group, which is the part before the slash"
                 )
         strategy = self.args.scoring_strategy or ScoringStrategy()
-        self._resources = checked(strategy.resources, "scoringStrategy.resources") or DEFAULT_RESOURCES
+        resources = checked(strategy.resources, "scoringStrategy.resources") or DEFAULT_RESOURCES
+        self._counting = Counting(resources, nonzero=True)
+        self._ignores_some = bool(self.args.ignored_resources or self.args.ignored_resource_groups)
         self._rate = _rater(strategy)
 
     def filter(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Verdicts | None:
         """Reject rows where any request exceeds what is free; beyond what the node has at all, unresolvably."""
-        asked = [(row, amount) for row, amount in pod.requests.asked if not self._ignores(view.resources.names[row])]
+        asked = pod.requests.asked
+        if self._ignores_some:
+            asked = tuple([one for one in asked if not self._ignores(view.resources.names[one[0]])])
         lines = [row for row, _ in asked]
-        wanted = np.array([[amount] for _, amount in asked], dtype=np.int64)
-        capacity = select_lines(view.allocatable, lines, rows)
-        short = select_lines(view.usage, lines, rows) > capacity - wanted
-        if not short.any():
+        wanted = [[amount] for _, amount in asked]
+        short = _short(view, rows, lines, wanted)
+        if not any_true(short):
             return None
-        hopeless = short & (capacity < wanted)
+        hopeless = short & (select_lines(view.allocatable, lines, rows) < np.array(wanted, dtype=np.int64))
         hopeless[0] = False  # the first is `pods`: removing some always helps
         return _verdicts(short, np.asarray(hopeless.any(axis=0)), [view.resources.names[row] for row in lines])
 
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
         """Return 0…100 by the strategy."""
-        counted = amounts(view, rows, self._resources, pod.requests.fit_score, nonzero=True)
+        counted = self._counting.amounts(view, rows, pod.requests.fit_score)
         return 0 if counted is None else self._rate(counted)
 
     def _ignores(self, resource: str) -> bool:
         args = self.args
-        if not (args.ignored_resources or args.ignored_resource_groups) or not is_extended(resource):
+        if not is_extended(resource):
             return False
         return resource in args.ignored_resources or resource.split("/")[0] in args.ignored_resource_groups
+
+
+def _short(view: View, rows: Rows, lines: Sequence[int], wanted: Sequence[Sequence[int]]) -> Bool:
+    """Return which rows have less free of each resource than is wanted."""
+    if view.float_is_exact:
+        return select_lines(view.occupancy.free, lines, rows) < np.array(wanted, dtype=np.float64)
+    left = select_lines(view.allocatable, lines, rows) - np.array(wanted, dtype=np.int64)
+    return select_lines(view.usage, lines, rows) > left
 
 
 def _verdicts(short: Bool, hopeless: Bool, resources: Sequence[str]) -> Verdicts:
@@ -149,47 +163,49 @@ def _rater(strategy: ScoringStrategy) -> Callable[[Amounts], Scores]:
 
 def least_allocated(resources: Amounts) -> Scores:
     """Return the free share in percent, 0 where more is requested than there is."""
-    free = resources.capacity - resources.used
-    free -= resources.added
-    return _average(resources, floor_percent(np.maximum(free, 0, out=free), resources))
+    if not resources.float_is_exact:
+        left = resources.capacity - resources.used_exactly - resources.added
+        return _average(resources, floor_percent_exactly(np.maximum(left, 0), resources))
+    free = resources.free - resources.added.astype(np.float64)
+    if free.item(free.argmin()) < 0:  # looking is cheaper than clipping, which is seldom needed
+        np.maximum(free, 0, out=free)
+    return _average(resources, floor_percent(free, resources))
 
 
 def most_allocated(resources: Amounts) -> Scores:
     """Return the used share in percent, at most 100."""
-    requested = resources.used + resources.added
-    np.minimum(requested, resources.capacity, out=requested)
-    return _average(resources, floor_percent(requested, resources))
+    requested = np.minimum(resources.used_exactly + resources.added, resources.capacity)
+    return _average(resources, _percent(requested, resources))
 
 
 def requested_to_capacity_ratio(resources: Amounts, line: Int64) -> Scores:
     """Return the broken line's score at each utilisation, averaged over the resources where it is above 0."""
-    requested, capacity = resources.used + resources.added, resources.capacity
+    requested, capacity = resources.used_exactly + resources.added, resources.capacity
     full = requested > capacity
-    utilization = np.where(full, 100, floor_percent(np.where(full, 0, requested), resources)).astype(np.int64)
+    utilization = np.where(full, 100, _percent(np.where(full, 0, requested), resources)).astype(np.int64)
     rated = line[utilization]
-    weights = np.where((capacity != 0) & (rated > 0), resources.weights, 0)
+    weights = np.where((capacity != 0) & (rated > 0), resources.lines.weights, 0)
     average: Float64 = (rated * weights).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)
     return np.floor(average + 0.5).astype(np.int64)
 
 
+def _percent(part: Int64, resources: Amounts) -> Float64:
+    if resources.float_is_exact:
+        return floor_percent(part.astype(np.float64), resources)
+    return floor_percent_exactly(part, resources)
+
+
 def _average(resources: Amounts, rated: Float64) -> Scores:
-    weights = resources.weights
-    if resources.everywhere:
-        total, divisor = _weighted_sum(rated, weights), int(weights.sum())
-        return np.asarray(total / divisor).astype(np.int64)
-    weights = np.where(resources.capacity != 0, weights, 0)
-    # Whole numbers below 2**53: dividing as float64 and truncating is integer division.
-    average: Float64 = (rated * weights).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)
+    """Return the weighted average in integers: whole numbers below 2**53 may be divided as float64 and truncated."""
+    weights = resources.lines.weights
+    if resources.everywhere and resources.lines.is_even_pair:
+        average: Float64 = rated[0]
+        average += rated[1]
+        average *= 0.5
+    else:
+        weights = np.where(resources.capacity != 0, weights, 0)
+        average = (rated * weights).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)
     return average.astype(np.int64)
-
-
-def _weighted_sum(rated: Float64, weights: Int64) -> Float64:
-    if len(rated) == 2 and (weights == 1).all():
-        first: Float64 = rated[0]
-        first += rated[1]
-        return first
-    weighted: Float64 = (rated * weights).sum(axis=0)
-    return weighted
 
 
 def broken_line(shape: Sequence[ShapePoint]) -> Int64:
