@@ -10,6 +10,7 @@ COPY requirements/run.txt /tmp/run.txt
 RUN python -m venv --without-pip /opt/roost \
     && pip --python /opt/roost/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r /tmp/run.txt
 COPY src/roost /opt/roost/lib/python3.13/site-packages/roost
+COPY benchmarks/workloads /opt/roost/lib/python3.13/site-packages/roost/bench/workloads
 # The root file system is read-only at run time: bytecode has to be there already.
 RUN /opt/roost/bin/python -m compileall -q /opt/roost/lib/python3.13/site-packages/roost
 

@@ -5,11 +5,13 @@ else is a bug and keeps its traceback. Commands import what they need when they 
 `roost run` neither plots nor paints.
 """
 
+import os
 import sys
 
 import typer
 
 from roost.cli.annotate import annotate
+from roost.cli.bench import bench
 from roost.cli.cluster import cluster
 from roost.cli.config import config
 from roost.cli.demo import demo
@@ -36,6 +38,7 @@ app.command()(demo)
 app.command()(run)
 app.command()(extend)
 app.command()(cluster)
+app.command()(bench)
 app.command()(dump)
 app.command()(explain)
 app.command()(plugins)
@@ -49,6 +52,7 @@ app.command()(version)
 
 def main() -> None:
     """Run the command line."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing here multiplies matrices; threads cost 60 ms to start
     try:
         app()
     except RoostError as error:
