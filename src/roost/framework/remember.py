@@ -183,6 +183,8 @@ class RememberedScore(Remembered[Rated]):
 
 def _extremes(raw: Int64, feasible: Bool) -> tuple[int, int]:
     """Return the lowest and the highest score of feasible rows, of which there must be one."""
-    if not all_true(feasible):
+    low, high = raw.argmin(), raw.argmax()  # faster than min and max
+    if not (feasible[low] and feasible[high]):
         raw = np.where(feasible, raw, raw[feasible.argmax()])
-    return int(raw[raw.argmin()]), int(raw[raw.argmax()])  # faster than min and max
+        low, high = raw.argmin(), raw.argmax()
+    return int(raw[low]), int(raw[high])

@@ -54,8 +54,8 @@ class NodeResourcesBalancedAllocation(Plugin):
         counted = self._counting.amounts(view, rows, pod.requests.balanced_score)
         if counted is None:
             return HALF + HALF // 2
-        score = balance(counted, _share_with_pod(counted))
-        score -= balance(counted, counted.share)
+        before, after = _balances(counted, counted.share, _share_with_pod(counted))
+        score: Int64 = after - before
         score += 3 * HALF
         score >>= 1  # what is halved is not negative, so this is integer division
         return score
@@ -69,16 +69,20 @@ def _share_with_pod(resources: Amounts) -> Float64:
     return share
 
 
-def balance(resources: Amounts, share: Float64) -> Int64:
-    """Return (1 - deviation) * 100, truncated; resources a node does not have are left out on it."""
-    if len(share) == 2 and resources.everywhere:
+def _balances(resources: Amounts, *shares: Float64) -> Int64:
+    """Return (1 - deviation) * 100, truncated, of each of the shares; what a node does not have is left out on it."""
+    evenness = np.empty((len(shares), shares[0].shape[1]))
+    if len(shares[0]) == 2 and resources.everywhere:
         # Half of the difference deviates; halves are exact, so they may be taken from the factors.
-        evenness: Float64 = np.subtract(share[0], share[1])
+        for even, share in zip(evenness, shares, strict=True):
+            np.subtract(share[0], share[1], out=even)
         np.abs(evenness, out=evenness)
         np.subtract(2, evenness, out=evenness)
         evenness *= HALF
     else:
-        evenness = 1 - _deviation(share, resources.capacity != 0)
+        present = resources.capacity != 0
+        for even, share in zip(evenness, shares, strict=True):
+            np.subtract(1, _deviation(share, present), out=even)
         evenness *= MAX_NODE_SCORE
     return evenness.astype(np.int64)
 
