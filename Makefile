@@ -12,7 +12,7 @@ export IMAGE KUBECTL KUBE_SCHEDULER_IMAGE
 STOCK := tests/apiserver/test_kube_scheduler.py tests/cli/test_new_policy.py tests/examples/test_behind_kube_scheduler.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test e2e lint format demo bench lock clean build push deploy undeploy tryit docker kubectl
+.PHONY: help setup test e2e lint format demo bench profile lock clean build push deploy undeploy tryit docker kubectl
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ bench: $(STAMP) ## measure the decision core, the embedded cluster and the webho
 	$(BIN)/python -m benchmarks.nonlocal_rules
 	$(BIN)/python -m benchmarks.apiserver
 	$(BIN)/python -m benchmarks.extender
+
+profile: $(STAMP) ## measure where a pod's CPU goes, on a real kube-apiserver and etcd
+	$(BIN)/python -m benchmarks.profile_live $(ARGS)
 
 build: docker ## build the image: IMAGE=NAME:TAG
 	docker build -t $(IMAGE) .

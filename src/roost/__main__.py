@@ -1,6 +1,6 @@
 """`python -m roost` is the command `roost`."""
 
-from roost.cli.main import main
+from roost.cli.start import main
 
 if __name__ == "__main__":
     main()

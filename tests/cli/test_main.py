@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from roost import __version__
-from roost.cli import main as cli
+from roost.cli import start as cli
 
 NOBODY_LISTENS = "http://127.0.0.1:1"
 
@@ -83,7 +83,7 @@ def _loaded_by(arguments: list[str]) -> set[str]:
         "import atexit, json, sys\n"
         "atexit.register(lambda: print(json.dumps(sorted({m.split('.')[0] for m in sys.modules}))))\n"
         f"sys.argv = ['roost', *{arguments!r}]\n"
-        "from roost.cli.main import main\n"
+        "from roost.cli.start import main\n"
         "main()\n"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -93,7 +93,7 @@ def _loaded_by(arguments: list[str]) -> set[str]:
 def test_a_run_loads_nothing_that_it_does_not_need() -> None:
     loaded = _loaded_by(["run", "--server", NOBODY_LISTENS])
     assert {"numpy", "msgspec", "httptools"} <= loaded
-    assert not loaded & {"rich", "yaml", "kubernetes", "prometheus_client", "aiohttp", "requests"}
+    assert not loaded & {"rich", "yaml", "kubernetes", "prometheus_client", "aiohttp", "requests", "typer", "pydantic"}
 
 
 def test_the_version_needs_no_numpy() -> None:

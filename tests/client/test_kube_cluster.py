@@ -177,6 +177,34 @@ async def test_a_list_whose_pages_expire_is_read_at_once(serve, cluster_at):
     assert server.requests[-1].path == "/api/v1/pods"
 
 
+async def test_a_later_page_that_is_refused_ends_the_list(serve, cluster_at):
+    server = await serve(replying((200, page("a", token="t")), (200, page("b", token="u")), (403, {"message": "no"})))
+    with pytest.raises(Forbidden):
+        await cluster_at(server.url).list(POD)
+    assert len(server.requests) == 3
+
+
+async def test_a_list_that_is_no_longer_wanted_leaves_nothing_under_way(serve, cluster_at):
+    arrived, released = asyncio.Event(), asyncio.Event()
+
+    async def script(request, wire):
+        if "continue" in request.path:
+            arrived.set()
+            await released.wait()
+        await wire.reply(body=msgspec.json.encode(page("a", token="t")))
+
+    server = await serve(script)
+    before = asyncio.all_tasks()
+    listing = asyncio.create_task(cluster_at(server.url).list(POD))
+    await arrived.wait()
+    listing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listing
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() - before - server.tasks == set()
+    released.set()
+
+
 async def test_objects_that_cannot_be_read_are_listed_apart(serve, cluster_at):
     first = {"metadata": {"continue": "t"}, "items": [pod("a"), pod("bad", priority="high")]}
     server = await serve(replying((200, first), (200, page("c"))))

@@ -43,6 +43,12 @@ def test_an_event_is_typed():
     assert (event.object.spec.node_name, event.object.spec.priority) == ("n", 5)
 
 
+def test_what_a_watch_brings_shares_its_parts_with_what_was_there():
+    spec = {"containers": [{"name": "web", "image": "web:1"}]}
+    first, second = (WatchDecoder(POD).feed(line("ADDED", name, spec=spec))[0].object for name in "ab")
+    assert first.spec.containers is second.spec.containers
+
+
 def test_a_line_may_be_of_any_length():
     decoder = WatchDecoder(POD)
     long = line("ADDED", "long", metadata_=["x" * 1000] * 10_000)

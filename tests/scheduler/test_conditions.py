@@ -37,9 +37,9 @@ def with_pod() -> FakeCluster:
     return cluster
 
 
-def info(cluster: FakeCluster) -> PodInfo:
-    """Return the pod as a watch shows it now."""
-    return Cache().pod_info(decode(POD, WEB, cluster.pod(WEB)))
+def info(cluster: FakeCluster, key: str = WEB) -> PodInfo:
+    """Return a pod as a watch shows it now."""
+    return Cache().pod_info(decode(POD, key, cluster.pod(key)))
 
 
 def patches(cluster: FakeCluster) -> int:
@@ -157,6 +157,23 @@ async def test_it_is_tried_again_when_the_api_server_is_in_trouble(error: ApiErr
         conditions.set(info(cluster), "Unschedulable", TOO_BIG)
         await until(lambda: bool(cluster.condition(WEB)))
     assert patches(cluster) == 4
+
+
+@in_virtual_time
+async def test_none_is_written_for_as_long_as_the_api_server_asks_for() -> None:
+    cluster = with_pod()
+    for name in ("api", "db"):
+        cluster.add(POD, pod(name))
+    cluster.fail("patch status", TooManyRequests("patience", status=429, retry_after=5))
+    async with writing(cluster) as conditions:
+        conditions.set(info(cluster), "Unschedulable", TOO_BIG)
+        await asyncio.sleep(0.1)
+        for key in ("default/api", "default/db"):
+            conditions.set(info(cluster, key), "Unschedulable", TOO_BIG)
+        await asyncio.sleep(4.8)
+        assert cluster.asked("patch status") == 1
+        await until(lambda: all(cluster.condition(key) for key in (WEB, "default/api", "default/db")))
+    assert cluster.asked("patch status") == 4
 
 
 @in_virtual_time

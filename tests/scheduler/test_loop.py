@@ -92,7 +92,7 @@ async def test_bindings_keep_the_decisions_going_also_while_the_watches_are_sile
     async with running(cluster):
         cluster.fail("watch", Unreachable("connection refused"), times=1000)
         cluster.cut_watches()
-        assert await until(lambda: len(cluster.placements()) == 1000) < 1000 / 64 * 0.05 + 0.3
+        assert await until(lambda: len(cluster.placements()) == 1000) < 1000 / 128 * 0.05 + 0.3
 
 
 @in_virtual_time
@@ -534,9 +534,9 @@ async def test_an_orderly_end_finishes_what_is_under_way() -> None:
     stop.set()
     await task
     bound = cluster.placements()
-    assert len(bound) == 128  # those that were done, and those that were under way
+    assert len(bound) == 256  # those that were done, and those that were under way
     assert cluster.asked("bind") == len(bound)
-    assert len(scheduler.cache.pods) == 128
+    assert len(scheduler.cache.pods) == 256
     assert {event["regarding"]["name"] for event in cluster.events("Scheduled")} == {key[8:] for key in bound}
     assert len(cluster.events("Scheduled")) == len(bound)
     assert len(asyncio.all_tasks()) == 1

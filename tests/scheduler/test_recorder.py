@@ -215,6 +215,21 @@ async def test_events_wait_while_bindings_wait_but_no_longer_than_a_second() -> 
 
 
 @in_virtual_time
+async def test_in_a_burst_that_lasts_events_stay_a_second_behind_as_long_as_the_api_server_keeps_up() -> None:
+    cluster, loop = FakeCluster(latency=0.1), asyncio.get_running_loop()
+    said: dict[str, float] = {}
+    async with recording(cluster, is_binding=lambda: True) as recorder:
+        for i in range(5000):
+            said[f"pod-{i}"] = loop.time()
+            recorder.scheduled(info(f"pod-{i}"), "node-1")
+            await asyncio.sleep(0.001)
+            assert recorder.lane.waiting <= 1001
+        await until(lambda: recorder.lane.is_empty)
+        assert loop.time() - said["pod-4999"] < 1.2
+    assert len(cluster.events("Scheduled")) == 5000
+
+
+@in_virtual_time
 async def test_events_leave_as_soon_as_no_binding_waits() -> None:
     cluster, binding = FakeCluster(), [True]
     async with recording(cluster, is_binding=lambda: bool(binding)) as recorder:
@@ -322,6 +337,21 @@ async def test_events_that_fail_together_wait_as_long_as_one() -> None:
         for i in range(50):
             recorder.scheduled(info(f"pod-{i}"), "node-1")
         assert await until(lambda: len(cluster.events("Scheduled")) == 50) < 0.6
+
+
+@in_virtual_time
+async def test_after_a_pause_one_event_goes_ahead_and_the_others_follow_its_answer() -> None:
+    cluster = FakeCluster(latency=0.5)
+    cluster.fail("create", TooManyRequests("patience", status=429, retry_after=3), times=128)
+    async with recording(cluster) as recorder:
+        for i in range(200):
+            recorder.scheduled(info(f"pod-{i}"), "node-1")
+        await asyncio.sleep(3.4)
+        assert cluster.asked("create", EVENT) == 128
+        await asyncio.sleep(0.5)
+        assert cluster.asked("create", EVENT) == 129
+        await recorder.lane.drained(5)
+    assert len(cluster.events("Scheduled")) == 200
 
 
 @in_virtual_time

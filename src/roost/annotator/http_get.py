@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from roost.client import tls
 from roost.client.answer import Answer
-from roost.client.connection import Broken
+from roost.client.connection import Broken, Connection
 from roost.client.credentials import Credentials
 from roost.client.dial import Dialer
 from roost.client.request import Heads
@@ -52,7 +52,7 @@ class HttpGet:
 
     async def _ask(self, heads: Heads, path: str, query: dict[str, str]) -> Answer:
         try:
-            connection = await self._dialer.dial()
+            connection = await self._dialer.dial(Connection)
         except Unreachable as error:
             cause = error.__cause__
             why = tls.reason(cause, self._info) if isinstance(cause, OSError) else str(error)

@@ -1,12 +1,7 @@
-"""The `roost` command: one module a command, and one way to end when something is wrong.
+"""The `roost` command with all its commands, one module each; `roost.cli.start` is where it begins and ends.
 
-Every error that Roost raises on purpose becomes one sentence on standard error and the exit code of its class. Anything
-else is a bug and keeps its traceback. Commands import what they need when they run: `roost version` needs no NumPy, and
-`roost run` neither plots nor paints.
+Commands import what they need when they run: `roost version` needs no NumPy, and `roost run` neither plots nor paints.
 """
-
-import os
-import sys
 
 import typer
 
@@ -22,9 +17,11 @@ from roost.cli.new import new
 from roost.cli.plugins import plugins
 from roost.cli.rebalance import rebalance
 from roost.cli.run import run
+from roost.cli.start import main
 from roost.cli.version import version
 from roost.cli.whatif import whatif
-from roost.errors import RoostError
+
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     help="Kubernetes scheduling policies in Python: decide where pods run, and say why.",
@@ -48,13 +45,3 @@ app.add_typer(new, name="new")
 app.add_typer(rebalance, name="rebalance")
 app.add_typer(whatif, name="whatif")
 app.command()(version)
-
-
-def main() -> None:
-    """Run the command line."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing here multiplies matrices; threads cost 60 ms to start
-    try:
-        app()
-    except RoostError as error:
-        print(f"roost: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)

@@ -1,14 +1,14 @@
-"""`roost run`: its options. What they mean is in `settings`, what runs is in `serve`; both are imported when it runs.
+"""`roost run`: its options for Typer; `run_options` has the same without, and goes on from there.
 
 A module that is imported here is imported by `roost --help` too.
 """
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from roost.cli.logs import LogFormat, LogLevel, set_up_logs
+from roost.cli.logs import LogFormat, LogLevel
+from roost.cli.run_options import RunOptions, Tie, UsageSource, start
 
 HELP = """
 Schedule pods until told to stop.
@@ -26,22 +26,6 @@ Examples:
 
 Exit codes: 0 ended as asked, 1 failure, 2 wrong usage or configuration.
 """
-
-
-class Tie(StrEnum):
-    """Which of several best nodes wins."""
-
-    first = "first"
-    spread = "spread"
-    random = "random"
-
-
-class UsageSource(StrEnum):
-    """Where measured usage comes from."""
-
-    annotations = "annotations"
-    metrics_server = "metrics-server"
-    prometheus = "prometheus"
 
 
 def run(
@@ -81,24 +65,24 @@ def run(
     log_level: Annotated[LogLevel, typer.Option(help="What is worth a line on standard error.")] = LogLevel.info,
     log_format: Annotated[LogFormat, typer.Option(help="How the lines look.")] = LogFormat.text,
 ) -> None:
-    set_up_logs(log_level, log_format)
-    from roost.cli.serve import serve
-    from roost.cli.settings import settle
-
-    settings = settle(
-        kubeconfig=kubeconfig,
-        context=context,
-        server=server,
-        config=config,
-        policy=policy,
-        scheduler_name=scheduler_name,
-        tie=tie.value if tie else None,
-        leader_elect=leader_elect,
-        health_address=health_address,
-        usage_source=usage_source.value,
-        prometheus=prometheus,
+    start(
+        RunOptions(
+            kubeconfig=kubeconfig,
+            context=context,
+            server=server,
+            config=config,
+            policy=policy,
+            scheduler_name=scheduler_name,
+            tie=tie,
+            usage_source=usage_source,
+            prometheus=prometheus,
+            once=once,
+            leader_elect=leader_elect,
+            health_address=health_address,
+            log_level=log_level,
+            log_format=log_format,
+        )
     )
-    serve(settings, once=once)
 
 
 run.__doc__ = HELP

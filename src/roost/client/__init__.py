@@ -4,7 +4,7 @@ target         where it is, how to trust it, how to log in: values
 find           which of them: arguments, kubeconfig, service account  (kubeconfig: the files)
 tls, credentials, exec_plugin    trust and login, now
 request, answer, listing, watch  bytes out, bytes in: plain functions
-connection, dial, pool, transport    the socket
+connection, stream, dial, pool, transport    the socket
 kube_cluster   the `Cluster`
 """
 

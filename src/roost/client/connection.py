@@ -1,7 +1,6 @@
 """One HTTP/1.1 connection: a request goes out in one write, its answer comes back through httptools' parser.
 
     idle ── ask ──> asked ── whole answer ──> idle (or lost, if either side will not keep it alive)
-                      │ └── with `idle`: head ──> streaming ── read, read, … ── end
                       └── cut, nonsense or too late ──> lost: `Broken`
 
 One request at a time: when the connection breaks, the outcome of one request is unknown, not of many. One timer serves
@@ -19,8 +18,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from roost.client.answer import Answer
 
-HIGH_WATER = 16 * 1024 * 1024
-_OK = 200
+OK = 200
 _KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
 
@@ -38,7 +36,7 @@ class Broken(Exception):
 
 
 class Connection(asyncio.BufferedProtocol):
-    """A connection of the pool or of a watch; `buffer` is what it reads into, and may be shared by all of one loop."""
+    """A connection of the pool; `buffer` is what it reads into, and may be shared by all of one loop."""
 
     def __init__(self, buffer: memoryview) -> None:
         self._buffer = buffer
@@ -49,25 +47,20 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = HttpResponseParser(self)
         self._transport: asyncio.Transport
         self._waiter: asyncio.Future[Answer] | None = None
-        self._reader: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
-        self._reset(0.0, 0.0)
+        self._reset(0.0)
         self._ended = True
 
-    def _reset(self, timeout: float, idle: float) -> None:
+    def _reset(self, timeout: float) -> None:
         self._timeout = timeout
-        self._idle = idle
         self._chunks: list[bytes] = []
-        self._size = 0
         self._status = 0
         self._retry_after = ""
         self._framed = False
         self._keep_alive = True
         self._heard = False
         self._ended = False
-        self._paused = False
-        self._broken: Broken | None = None
 
     # What the pool and the transport ask for.
 
@@ -76,32 +69,15 @@ class Connection(asyncio.BufferedProtocol):
         """Whether another request may go out here."""
         return self._ended and self._keep_alive and not self.lost and not self._transport.is_closing()
 
-    def ask(self, request: bytes, timeout: float, *, idle: float = 0.0) -> asyncio.Future[Answer]:
-        """Write a request; with `idle` a success is answered by its head, and `read` waits so long for more."""
+    def ask(self, request: bytes, timeout: float) -> asyncio.Future[Answer]:
+        """Write a request; the future is its answer, or `Broken`."""
         if not self.reusable:
             raise Broken("the connection was closed", unsent=True)
-        self._reset(timeout, idle)
+        self._reset(timeout)
         self._waiter = waiter = self._loop.create_future()
         self._set_deadline()
         self._transport.write(request)
         return waiter
-
-    async def read(self) -> bytes:
-        """Return what has arrived of a streamed body, at least a byte; nothing once it has ended."""
-        while not self._chunks:
-            if self._broken is not None:
-                raise self._broken
-            if self._ended:
-                return b""
-            self._reader = self._loop.create_future()
-            await self._reader
-        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        self._size = 0
-        if self._paused and not self.lost:
-            self._paused = False
-            self._transport.resume_reading()
-        return data
 
     def when_lost(self, callback: "Callable[[Connection], None]") -> None:
         """Call back when the connection is lost, or now if it is."""
@@ -139,16 +115,6 @@ class Connection(asyncio.BufferedProtocol):
         except (HttpParserError, HttpParserUpgrade) as error:
             self._cut(f"the answer is not HTTP/1.1: {error}")
             self._transport.abort()
-        if self._idle:
-            self._stream_arrived()
-
-    def _stream_arrived(self) -> None:
-        self._set_deadline()
-        if self._size > HIGH_WATER and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-        if self._chunks:
-            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is going on: well, if the body had no length and ended here, else as broken."""
@@ -178,23 +144,19 @@ class Connection(asyncio.BufferedProtocol):
             self._retry_after = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        """Hand out the head of a stream."""
+        """Keep what the head says."""
         self._status = self._parser.get_status_code()
         self._keep_alive = self._parser.should_keep_alive()
-        if self._idle and self._status == _OK:
-            self._timeout = self._idle
-            self._answer(Answer(_OK))
 
     def on_body(self, body: bytes) -> None:
         """Collect the body."""
         self._chunks.append(body)
-        self._size += len(body)
 
     def on_message_complete(self) -> None:
         """Hand out the answer, unless it was an interim one (1xx)."""
         if self._ended:
             return
-        if self._status < _OK:
+        if self._status < OK:
             self._framed = False
             return
         self._finish()
@@ -204,28 +166,22 @@ class Connection(asyncio.BufferedProtocol):
     def _finish(self) -> None:
         self._ended = True
         self.used = True
-        if self._idle and self._status == _OK:
-            self._wake()
-        else:
-            self._answer(Answer(self._status, b"".join(self._chunks), self._retry_after))
+        self._answer(Answer(self._status, b"".join(self._chunks), self._retry_after))
 
     def _cut(self, why: str, *, stale: bool = False) -> None:
         self._keep_alive = False
         if self._ended:
             return
         self._ended = True
-        self._broken = Broken(why, stale=stale)
+        self._break(Broken(why, stale=stale))
+
+    def _break(self, broken: Broken) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(self._broken)
-        self._wake()
+            self._waiter.set_exception(broken)
 
     def _answer(self, answer: Answer) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(answer)
-
-    def _wake(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
 
     # The one timer.
 

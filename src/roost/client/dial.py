@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -10,6 +12,7 @@ from roost.client.connection import Connection
 from roost.client.target import ConnectionInfo, Pem, Tls, parse_address
 from roost.errors import ConfigError, Unreachable
 
+C = TypeVar("C", bound=Connection)
 CONNECT_TIMEOUT = 10.0
 CONTEXT_LIFE = 300.0
 BUFFER_SIZE = 64 * 1024
@@ -33,7 +36,7 @@ class Dialer:
         self._context_for: tuple[Pem, Pem] | None = None
         self._context_until = -1.0
 
-    async def dial(self, certificate: tuple[Pem, Pem] | None = None) -> Connection:
+    async def dial(self, make: Callable[[memoryview], C], certificate: tuple[Pem, Pem] | None = None) -> C:
         """Open a connection, showing the certificate of the login if it has one; raises Unreachable saying why not."""
         loop = asyncio.get_running_loop()
         self._refuse_if_closed()
@@ -41,7 +44,7 @@ class Dialer:
         try:
             async with asyncio.timeout(self._connect_timeout):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self._buffer),
+                    lambda: make(self._buffer),
                     address.host,
                     address.port,
                     ssl=context,
@@ -68,7 +71,7 @@ class Dialer:
         self._settle()
         await asyncio.shield(self._closed)
 
-    def _keep(self, connection: Connection) -> Connection:
+    def _keep(self, connection: C) -> C:
         self._open.add(connection)
         connection.when_lost(self._forget)
         if self._closed is not None:

@@ -80,7 +80,7 @@ class HttpWebhook:
         return answer
 
     async def _dial(self) -> Connection:
-        return await self._dialer.dial()
+        return await self._dialer.dial(Connection)
 
     def _why(self, error: Exception) -> str:
         cause = error.__cause__

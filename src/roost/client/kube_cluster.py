@@ -1,5 +1,6 @@
 """A real Kubernetes API server as the `Cluster` that schedulers act on: each method is a path, a body and a reading."""
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -11,7 +12,8 @@ from msgspec import Struct
 
 from roost.api.kinds import POD, Kind
 from roost.api.meta import Value
-from roost.client.listing import Page, read_object, read_page
+from roost.client.answer import Answer
+from roost.client.listing import Page, open_page, read_items, read_object
 from roost.client.request import (
     PAGE_SIZE,
     STRATEGIC_MERGE,
@@ -160,18 +162,27 @@ class KubeCluster:
     async def _list(
         self, kind: Kind[T], namespace: str, field_selector: str, label_selector: str, limit: int
     ) -> Listing[T]:
-        pages = [await self._page(kind, namespace, list_query(field_selector, label_selector, limit=limit))]
-        while token := pages[-1].metadata.continue_token:
+        def ask(token: str) -> asyncio.Task[Answer]:
             query = list_query(field_selector, label_selector, limit=limit, continue_token=token)
-            pages.append(await self._page(kind, namespace, query))
+            return asyncio.create_task(self._transport.request("GET", object_path(kind, namespace) + query))
+
+        pages: list[Page[T]] = []
+        asked: asyncio.Task[Answer] | None = ask("")
+        try:
+            while asked is not None:
+                opened = open_page((await asked).body, kind)
+                token = opened.metadata.continue_token
+                asked = ask(token) if token else None
+                await asyncio.sleep(0)  # it goes out now, and is answered while this page is read
+                pages.append(read_items(opened, kind))
+        finally:
+            if asked is not None:
+                asked.cancel()
         return Listing(
             [item for page in pages for item in page.items],
             pages[-1].metadata.resource_version,
             [problem for page in pages for problem in page.malformed],
         )
-
-    async def _page(self, kind: Kind[T], namespace: str, query: str) -> Page[T]:
-        return read_page((await self._transport.request("GET", object_path(kind, namespace) + query)).body, kind)
 
 
 S = TypeVar("S", bound=Struct)

@@ -25,9 +25,13 @@ class Pool:
         self._idle: list[tuple[Connection, float]] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
 
+    def idle(self) -> Connection | None:
+        """Lend an idle connection, if there is one."""
+        return self._last_used() if self._idle else None
+
     async def take(self, dial: Dial, *, fresh: bool = False) -> Connection:
         """Lend a connection: an idle one (unless a fresh one is wanted), a new one, or the next to come free."""
-        connection = self._last_used(asyncio.get_running_loop().time(), fresh=fresh)
+        connection = self._last_used(fresh=fresh)
         if connection is not None:
             return connection
         if self._free:
@@ -43,7 +47,8 @@ class Pool:
         else:
             connection.abort()
 
-    def _last_used(self, now: float, *, fresh: bool) -> Connection | None:
+    def _last_used(self, *, fresh: bool = False) -> Connection | None:
+        now = asyncio.get_running_loop().time()
         while self._idle:
             connection, since = self._idle.pop()
             if connection.reusable and now - since < IDLE_LIFE and not fresh:

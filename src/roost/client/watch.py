@@ -12,12 +12,13 @@ from msgspec.json import Decoder
 
 from roost.api.kinds import Kind
 from roost.api.meta import Value
+from roost.api.sharing import sharer
 from roost.client.answer import error_of_status, read_status
 from roost.client.listing import UNREADABLE, loose_meta, malformed
 from roost.framework.cluster import WatchEvent
 
 T = TypeVar("T", bound=Value)
-BOOKMARK, ERROR, MALFORMED = "BOOKMARK", "ERROR", "MALFORMED"
+BOOKMARK, DELETED, ERROR, MALFORMED = "BOOKMARK", "DELETED", "ERROR", "MALFORMED"
 _CHANGES = ("MODIFIED", "ADDED", "DELETED")
 
 
@@ -33,6 +34,7 @@ class WatchDecoder(Generic[T]):
         envelope = msgspec.defstruct("Envelope", [("type", str), ("object", kind.type)], frozen=True, gc=False)
         self._decoder: Decoder[Any] = Decoder(envelope)
         self._kind = kind
+        self._share = sharer(kind.type)
         self._rest: list[bytes] = []
 
     def feed(self, data: bytes) -> list[WatchEvent[T]]:
@@ -53,6 +55,8 @@ class WatchDecoder(Generic[T]):
         except UNREADABLE as error:
             return self._odd(line, error)
         if change.type in _CHANGES:
+            if self._share is not None and change.type != DELETED:
+                self._share(change.object)
             return WatchEvent(change.type, change.object, change.object.metadata.resource_version)
         return self._odd(line, None)
 

@@ -206,6 +206,8 @@ class Rated:
     @staticmethod
     def problem(given: object, rows: int) -> str:
         """Return what is wrong with a scorer's answer for so many rows, if anything."""
+        if type(given) is np.ndarray and given.shape == (rows,):
+            return ""
         if isinstance(given, PartialScores):
             given = given.raw
         if isinstance(given, int) or (isinstance(given, np.ndarray) and given.shape == (rows,)):

@@ -109,13 +109,9 @@ class Counting:
             if not counted:
                 return None
             lines = self._lines(counted, view.resources.rows)
-        nodes_with, num_nodes = view.nodes_with, view.num_nodes
+        added = np.array([[requests.get(one.name, 0)] for one in counted], dtype=np.int64)
         return Amounts(
-            view,
-            rows,
-            lines,
-            np.array([[requests.get(one.name, 0)] for one in counted], dtype=np.int64),
-            all(nodes_with[line] == num_nodes for line in lines.numbers),
+            view, rows, lines, added, view.nodes_with[lines.capacity].tolist() == lines.all_of(view.num_nodes)
         )
 
     def _lines(self, resources: Sequence[ResourceSpec], known: Mapping[str, int]) -> "Lines":
@@ -139,6 +135,10 @@ class Lines(Struct, frozen=True):
     used: slice | list[int]
     weights: Int64
     is_even_pair: bool
+
+    def all_of(self, number: int) -> list[int]:
+        """Return a number for each of the resources."""
+        return [number] * len(self.numbers)
 
 
 @lru_cache(maxsize=1024)

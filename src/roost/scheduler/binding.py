@@ -28,9 +28,12 @@ from roost.scheduler.lane import Lane
 from roost.scheduler.outcomes import Assignment, Lost, Outcomes
 from roost.scheduler.queued_pod import QueuedPod
 
-WORKERS = 64
+WORKERS = 128
 PAUSE = 1.0
-"""Seconds without bindings after the API server could not be reached."""
+"""Seconds without bindings after the API server could not be reached, or had too many requests and did not say more.
+
+After a pause one binding goes ahead; the others follow as soon as it is written, or there is another pause.
+"""
 
 SECOND_LOOK = 0.2
 """Seconds after which a pod is read again that was not bound when the outcome was not known."""
@@ -111,6 +114,8 @@ class Binder:
         if self._conditions.is_pending(assignment.info.uid):
             await self._conditions.settle(assignment.info.uid)
         if await self._survives(assignment, self._write(assignment)):
+            if self._paused_until:
+                self._go_on()
             self._outcomes.bound(assignment)
             await assignment.effects.post_bind(assignment.info, assignment.node_name)
 
@@ -192,7 +197,17 @@ class Binder:
                 self._outcomes.failed(assignment.queued, message, self._seconds(assignment))
 
     def _seconds_to_hold(self, _: Assignment) -> float:
-        return self._paused_until - self._clock()
+        if not self._paused_until:
+            return 0.0
+        now = self._clock()
+        if now < self._paused_until:
+            return self._paused_until - now
+        self._paused_until = now + PAUSE
+        return 0.0
+
+    def _go_on(self) -> None:
+        self._paused_until = 0.0
+        self.lane.release()
 
     def _report_rejection(self, assignment: Assignment, status: Status) -> None:
         seconds = self._seconds(assignment)
@@ -206,8 +221,8 @@ class Binder:
         queued, seconds = assignment.queued, self._seconds(assignment)
         message = f"binding to {assignment.node_name} failed: {error}"
         is_away = isinstance(error, Unreachable) and not isinstance(error, OutcomeUnknown)
-        if is_away:
-            self._paused_until = self._clock() + PAUSE
+        if is_away or isinstance(error, TooManyRequests):
+            self._paused_until = max(self._paused_until, self._clock() + (error.retry_after or PAUSE))
         if is_passing(error):
             self._outcomes.interrupted(
                 queued, message, seconds, retry_after=error.retry_after or 0.0, blameless=is_away

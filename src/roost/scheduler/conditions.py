@@ -50,7 +50,7 @@ class Conditions:
     """Patches the condition of pods that could not be scheduled."""
 
     def __init__(self, cluster: Cluster, *, wall: Callable[[], float], workers: int = WORKERS) -> None:
-        self.lane: Lane[str] = Lane("conditions", self._write, workers)
+        self.lane: Lane[str] = Lane("conditions", self._write, workers, hold=self._seconds_to_hold)
         self.patched = 0
         self._cluster = cluster
         self._wall = wall
@@ -58,6 +58,7 @@ class Conditions:
         self._written: dict[str, Text] = {}
         self._under_way: dict[str, asyncio.Future[None]] = {}
         self._delayed: dict[str, asyncio.TimerHandle] = {}
+        self._paused_until = 0.0
 
     def set(self, pod: PodInfo, reason: Reason, message: str, nominated: str | None = None) -> None:
         """Have the condition say this, and the status name the node promised (None: as it does), if not so yet."""
@@ -105,6 +106,9 @@ class Conditions:
         if delayed is not None:
             delayed.cancel()
 
+    def _seconds_to_hold(self, _: str) -> float:
+        return self._paused_until - asyncio.get_running_loop().time()
+
     async def _write(self, uid: str) -> None:
         """Write what is wanted of a pod until nothing newer is."""
         self._under_way[uid] = asyncio.get_running_loop().create_future()
@@ -121,6 +125,7 @@ class Conditions:
         except (NotFound, Conflict) as error:
             logger.debug("condition of pod %s not written: %s", verdict.pod.key, error)
         except ApiError as error:
+            self._pause(error.retry_after or 0.0)
             if not _is_passing(error) or verdict.tries >= MAX_TRIES:
                 logger.warning("condition of pod %s not written: %s", verdict.pod.key, error)
             elif uid not in self._wanted:
@@ -128,6 +133,10 @@ class Conditions:
                 self._delayed[uid] = asyncio.get_running_loop().call_later(delay, self._retry, uid, verdict)
         else:
             self._note(uid, verdict)
+
+    def _pause(self, asked_for: float) -> None:
+        """Write nothing for as long as the API server asks for."""
+        self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + asked_for)
 
     def _retry(self, uid: str, verdict: Verdict) -> None:
         del self._delayed[uid]

@@ -46,6 +46,9 @@ BATCH = 256
 SLICE_SECONDS = 0.005
 MAX_WAITING_BINDS = 128
 LOW_WAITING_BINDS = 64
+GATHERED = 32
+"""So few pods are not worth deciding while bindings wait already: more may come, and many cost less each than few."""
+
 SHUTDOWN_SECONDS = 10.0
 FLUSH_SECONDS = 1.0
 ONCE_ATTEMPTS = 3
@@ -229,7 +232,8 @@ class Scheduler:
                 return
 
     def _can_decide(self) -> bool:
-        return self.in_sync and self.binder.lane.waiting < MAX_WAITING_BINDS
+        waiting = self.binder.lane.waiting
+        return self.in_sync and (not waiting or (waiting < MAX_WAITING_BINDS and self.queue.active >= GATHERED))
 
     async def _decide_some(self) -> bool:
         """Decide for the next pods; False if there are none."""

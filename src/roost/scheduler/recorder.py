@@ -1,7 +1,9 @@
 """Says in events what became of pods, with kube-scheduler's reasons and texts, and without slowing bindings down.
 
-An event costs an API server as much as a binding. So events wait while bindings wait, though not longer than a second;
-they are kept in order, sent again while the API server is away, and lost only if more are waiting than fit.
+An event costs an API server as much as a binding. So events wait while bindings wait, though not longer than a second.
+From then on there are as many workers for them as for bindings: in a burst that lasts, both get the same share of the
+API server, and events stay a second behind. They are kept in order, sent again while the API server is away, and lost
+only if more are waiting than fit.
 A pod that fails again for the same reason adds to the series of its first event, as client-go's recorder does it.
 """
 
@@ -21,7 +23,7 @@ from roost.scheduler.lane import Lane
 
 NOTE_LIMIT = 1024
 CAPACITY = 100_000
-WORKERS = 16
+WORKERS = 128
 MAX_DELAY = 1.0
 SERIES_SECONDS = 600.0
 REFRESH_SECONDS = 1800.0
@@ -29,6 +31,8 @@ BURST = 10
 REFILL_SECONDS = 300.0
 MAX_TRIES = 12
 MAX_PAUSE = 10.0
+ALONE = 1.0
+"""Seconds that the first event after a pause has for itself, unless it is answered earlier."""
 
 _NAME_LIMIT = 253
 _INSTANCE_LIMIT = 128
@@ -98,6 +102,7 @@ class Recorder:
         self._flushing = False
         self._paused_until = 0.0
         self._failures = 0
+        self._is_trying = False
         self._second = -1
         self._stamp = ""
 
@@ -176,6 +181,9 @@ class Recorder:
         now = self._clock()
         if now < self._paused_until:
             return self._paused_until - now
+        if self._failures:
+            self._is_trying, self._paused_until = True, now + ALONE
+            return 0.0
         if self._flushing or not self._is_binding():
             return 0.0
         return event.due - now
@@ -191,7 +199,8 @@ class Recorder:
             self._fail(event, error)
             return
         self.sent += 1
-        self._failures = 0
+        if self._failures:
+            self._go_on()
 
     async def _write(self, event: Event) -> None:
         namespace = event.pod.pod.namespace
@@ -208,6 +217,7 @@ class Recorder:
         event.tries += not is_away
         if not (is_away or isinstance(error, TooManyRequests) or error.status >= 500) or event.tries >= MAX_TRIES:
             self._drop("the API server refused one: %s", error)
+            self._go_on()
             return
         self.lane.put_back(event)
         self._pause(error.retry_after or 0.0)
@@ -215,11 +225,17 @@ class Recorder:
     def _pause(self, asked_for: float) -> None:
         """Send nothing for a while that grows with each failure, not with each of the events that failed together."""
         now = self._clock()
-        if now >= self._paused_until:
+        if now >= self._paused_until or self._is_trying:
+            self._is_trying = False
             self._failures += 1
             pause = min(MAX_PAUSE, 0.25 * 2 ** min(self._failures, 16)) * (0.75 + self._dice() / 2)
             self._paused_until = now + pause
         self._paused_until = max(self._paused_until, now + asked_for)
+
+    def _go_on(self) -> None:
+        """Send again what waits: the API server has answered."""
+        self._failures, self._is_trying, self._paused_until = 0, False, 0.0
+        self.lane.release()
 
     def _drop(self, why: str, *args: object) -> None:
         self.dropped += 1
