@@ -165,7 +165,7 @@ def test_pods_that_fit_nowhere_all_get_the_reasons() -> None:
 
 
 def test_a_decision_taken_ahead_has_no_columns_and_says_so() -> None:
-    first, *_ = decided(SPREADING, THREE, alike(2))
+    first, *_ = decided(SPREADING, THREE, alike(4))
     with pytest.raises(ValueError, match="default/p0 was taken ahead: decide the pod alone"):
         first.freeze()
 

@@ -1,4 +1,4 @@
-"""What plugins say of pods before nodes are judged is asked once for a kind of pods, until what they read changes."""
+"""What plugins say of pods beforehand is known from the third pod of a kind on, until what they read changes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -63,7 +63,11 @@ class World:
 
 
 def lasting(answer: Any = None) -> World:
-    return World(Spy(frozenset({"services"}), ("labels",), answer))
+    """Return a world that has seen pods without labels and pods that are mine once each."""
+    world = World(Spy(frozenset({"services"}), ("labels",), answer))
+    for labels in (None, {"mine": "yes"}):
+        world.decide(pod(labels=labels))
+    return world
 
 
 def test_pods_that_differ_in_requests_alone_are_of_one_kind() -> None:

@@ -32,7 +32,7 @@ from roost.scheduler.loop import Scheduler, Summary
 from roost.scheduler.queue import SchedulingQueue
 from roost.telemetry.health import HealthServer
 
-SYNC_SECONDS = 60.0
+SYNC_SECONDS = 300.0
 COLLECT_AFTER = (25_000, 20, 20)
 """Nearly nothing that a pod leaves behind is cyclic: the collector looks at many pods' objects at a time.
 

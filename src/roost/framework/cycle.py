@@ -30,6 +30,9 @@ from roost.framework.select import best_rows
 from roost.framework.stages import Filtered, Judgement, Part, Scored, node_scores, sum_scores
 from roost.framework.static import Static
 
+FEWEST_AHEAD = 4
+"""Fewer pods that look alike are decided one by one: looking ahead costs as much as a few decisions."""
+
 TOP = 3
 """How many of the best nodes a Decision names."""
 
@@ -48,17 +51,21 @@ class Cycle:
         self._dynamic_scorers = [plugin for plugin in self.scorers if not plugin.is_static]
         self._preparing = Preparing(profile)
         self._can_look_ahead = profile.can_look_ahead
-        self._kind_of = key_of(part for part in parts_read(profile) if part != "requests")
+        static = {"requests", *self.static.parts}
+        self._rest_of = key_of(part for part in parts_read(profile) if part not in static)
 
     def signature(self, pod: PodInfo) -> Hashable:
         """Return a key that is equal for pods that no plugin of this profile can tell apart."""
         return (pod.requests, self._kind(pod))
 
-    def _kind(self, pod: PodInfo) -> bytes:
-        """Return a key that is equal for pods that plugins can tell apart by their requests at most."""
-        if pod.kind is None or pod.kind[0] is not self._kind_of:
-            pod.kind = (self._kind_of, self._kind_of(pod))
-        return pod.kind[1]
+    def _kind(self, pod: PodInfo, static: bytes | None = None) -> Hashable:
+        """Return a key that is equal for pods that plugins can tell apart by their requests at most.
+
+        `static` is the part of it that the static plugins read, if it is at hand.
+        """
+        if pod.kind is None or pod.kind[0] is not self._rest_of:
+            pod.kind = (self._rest_of, self.static.key_of(pod) if static is None else static, self._rest_of(pod))
+        return pod.kind
 
     def filter_nodes(self, pod: PodInfo, view: LiveView, ctx: Context) -> Filtered:
         """Ask every filter about every node; raises PluginError."""
@@ -67,11 +74,14 @@ class Cycle:
         filtered = Filtered(view.alive.copy())
         if pod.pod.status.nominated_node_name:
             filtered.nominated = next(iter(nominated_rows(pod, view)), None)
-        self._preparing.pre_filter(ctx, pod, self._kind(pod), view, filtered)
+        key = self.static.key_of(pod)
+        if self.static.memory.knows(key):
+            filtered.kind = self._kind(pod, key)
+        self._preparing.pre_filter(ctx, pod, filtered.kind, view, filtered)
         if filtered.rejected is not None:
             return filtered
         feasible = filtered.feasible = filtered.considered(view)
-        static = filtered.static = self.static.answers(ctx, pod, view, filtered)
+        static = filtered.static = self.static.answers(ctx, pod, key, view, filtered)
         if not static.all_ok:
             feasible &= static.ok
         judged = dict(static.judged)
@@ -110,9 +120,9 @@ class Cycle:
 
     def score_nodes(self, pod: PodInfo, view: LiveView, ctx: Context, filtered: Filtered) -> Scored:
         """Ask every scorer about every node and add up; raises PluginError."""
-        skipped, feasible = self._preparing.pre_score(ctx, pod, self._kind(pod), view), filtered.feasible
+        skipped, feasible = self._preparing.pre_score(ctx, pod, filtered.kind, view), filtered.feasible
         if filtered.static is None:
-            filtered.static = self.static.answers(ctx, pod, view, filtered)
+            filtered.static = self.static.answers(ctx, pod, self.static.key_of(pod), view, filtered)
         static = self.static.scores(ctx, pod, view, filtered.static, feasible, skipped)
         parts, stable = list(static.parts), static.stable
         for plugin in self._dynamic_scorers:
@@ -158,7 +168,7 @@ class Cycle:
         position = 0
         while position < len(pods):
             alike = self._alike(pods, position)
-            if alike == 1 or view.nominations.yielded_to(pods[position]):
+            if alike < FEWEST_AHEAD or view.nominations.yielded_to(pods[position]):
                 yield self.decide(pods[position], view, ctx)
                 position += 1
                 continue

@@ -66,47 +66,54 @@ def meeting(view: View, term: NodeSelectorTerm) -> Bool:
 
 
 class TaintSets:
-    """The distinct taints of nodes, by what they do: `untolerated` has one count for each of them."""
+    """The distinct taints of nodes as numbers: one bit for each taint, the same as long as `bits` is the same."""
 
-    def __init__(self, taint_sets: Sequence[Sequence[Taint]]) -> None:
-        self._size = len(taint_sets)
-        self._hard = self._with_effect(taint_sets, HARD)
-        self._soft = self._with_effect(taint_sets, SOFT)
+    def __init__(self, taint_sets: Sequence[Sequence[Taint]], bits: dict[Taint, int]) -> None:
+        """Number the taints that have no number in `bits` yet."""
+        self._taints = {taint: bits.setdefault(taint, 1 << len(bits)) for taints in taint_sets for taint in taints}
+        self._hard = [self._mask(taints, HARD) for taints in taint_sets]
+        self._soft = [[self._taints[one] for one in taints if one.effect in SOFT] for taints in taint_sets]
 
     @property
     def nbytes(self) -> int:
         """The memory held, roughly."""
-        return 256 * (1 + len(self._hard) + len(self._soft))
+        return 256 * (1 + len(self._taints) + len(self._hard))
 
-    def untolerated(self, tolerations: Sequence[Toleration], *, hard: bool) -> list[int]:
-        """Count, for each taint set, the hard or the soft taints that no toleration matches."""
-        counts = [0] * self._size
+    def untolerated(self, tolerations: Sequence[Toleration]) -> int:
+        """Return the bits of the taints that no toleration matches."""
         by_key: dict[str, list[Toleration]] = {}
         for toleration in tolerations:
             by_key.setdefault(toleration.key, []).append(toleration)
-        of_any_key = by_key.get("", [])
-        for set_id, taints in self._hard if hard else self._soft:
-            for taint in taints:
-                candidates = by_key.get(taint.key, of_any_key)
-                if candidates is not of_any_key and of_any_key:
-                    candidates = candidates + of_any_key
-                counts[set_id] += not (candidates and any(one.tolerates(taint) for one in candidates))
-        return counts
+        of_any_key, bits = by_key.get("", []), 0
+        for taint, bit in self._taints.items():
+            candidates = by_key.get(taint.key, of_any_key)
+            if candidates is not of_any_key and of_any_key:
+                candidates = candidates + of_any_key
+            if not (candidates and any(one.tolerates(taint) for one in candidates)):
+                bits |= bit
+        return bits
 
-    def _with_effect(
-        self, taint_sets: Sequence[Sequence[Taint]], effects: Sequence[str]
-    ) -> list[tuple[int, list[Taint]]]:
-        chosen = [[taint for taint in taints if taint.effect in effects] for taints in taint_sets]
-        return [(set_id, taints) for set_id, taints in enumerate(chosen) if taints]
+    def hard_among(self, bits: int) -> list[bool]:
+        """Tell of each taint set whether one of these taints is in it and keeps pods off."""
+        return [bool(mask & bits) for mask in self._hard]
+
+    def soft_among(self, bits: int) -> list[int]:
+        """Count in each taint set those of these taints that pods had better avoid."""
+        return [sum(bool(bit & bits) for bit in soft) for soft in self._soft]
+
+    def _mask(self, taints: Sequence[Taint], effects: Sequence[str]) -> int:
+        mask = 0
+        for taint in taints:
+            if taint.effect in effects:
+                mask |= self._taints[taint]
+        return mask
 
 
 def tolerated(view: View, rows: Rows, tolerations: Sequence[Toleration]) -> Bool | None:
     """Return which of the rows have no NoSchedule or NoExecute taint beyond these tolerations; None if all of them."""
-    counts = TaintSets(view.taint_sets).untolerated(tolerations, hard=True)
-    if not any(counts):
-        return None
-    fits: Bool = (np.array(counts) == 0)[view.taint_set[rows]]
-    return fits
+    sets = TaintSets(view.taint_sets, {})
+    rejected = sets.hard_among(sets.untolerated(tolerations))
+    return ~np.array(rejected)[view.taint_set[rows]] if any(rejected) else None
 
 
 def _label_matches(view: View, requirement: Requirement) -> Bool:

@@ -16,7 +16,7 @@ reads) and requeueing (a rejected pod is woken by changes that its rejectors rea
 plain functions over columns; `reserve`, `permit`, `pre_bind` and `bind` act, so they are `async` and get a `Cluster`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, dataclass_transform, runtime_checkable
 
@@ -268,6 +268,15 @@ class NormalizePlugin(Protocol):
 
     def normalize(self, ctx: Context, pod: PodInfo, scores: Int64) -> Int64:
         """Return scores of 0…100 from the raw scores of the feasible rows."""
+        ...
+
+
+@runtime_checkable
+class DiscerningPlugin(Protocol):
+    """Can tell pods apart by less than the text of what it reads of them, so that more of its answers are known."""
+
+    def remember_by(self, pod: PodInfo, view: View) -> Hashable:
+        """Return a key that is equal for pods with equal answers on any node as it is now; None: by what it reads."""
         ...
 
 

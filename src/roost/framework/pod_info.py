@@ -76,7 +76,7 @@ class PodInfo:
         self.requests = requests
         self.host_ports = host_ports(pod)
         self.owner = _owner_uid(pod) if pod.metadata.owner_references else ""
-        self.kind: tuple[object, bytes] | None = None
+        self.kind: tuple[object, bytes, bytes] | None = None
         self._parts: dict[str, Hashable] = {}
         self.volumes = pod_volumes(pod) if pod.spec.volumes else NO_VOLUMES
         self.volume_plan: VolumePlan | None = None

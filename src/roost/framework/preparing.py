@@ -58,7 +58,10 @@ class Preparing:
         self._now: tuple[Journal | None, int, Marks] = (None, 0, ())
 
     def pre_filter(self, ctx: Context, pod: PodInfo, kind: Hashable, view: LiveView, filtered: Filtered) -> None:
-        """Ask before filtering; raises PluginError."""
+        """Ask before filtering; a pod of no kind (None) is not remembered. Raises PluginError."""
+        if kind is None:
+            _ask_filters(self._filters.everybody, ctx, pod, view, filtered)
+            return
         marks = self._marks(view.journal)
         said = self._said.get(kind)
         if said is not None and said.marks == marks:
@@ -72,7 +75,7 @@ class Preparing:
 
     def pre_score(self, ctx: Context, pod: PodInfo, kind: Hashable, view: LiveView) -> frozenset[str]:
         """Ask before scoring; return who skips the pod. Raises PluginError."""
-        said = self._said.get(kind)
+        said = None if kind is None else self._said.get(kind)
         if said is None or said.marks != self._marks(view.journal):
             return _skipping(self._scorers.everybody, ctx, pod, view)
         if said.unscored is None:

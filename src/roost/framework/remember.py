@@ -37,6 +37,7 @@ class Remembered(Generic[A]):
         self._kind: type[A] = kind
         self.reads = tuple(sorted(reads))
         self._pod_reads = tuple(plugin.pod_reads)
+        self._remember_by = getattr(plugin, "remember_by", None)
         self.is_static: bool = plugin.remember and "usage" not in reads
 
     def answer(
@@ -51,7 +52,7 @@ class Remembered(Generic[A]):
             if not len(rows):
                 return self._kind(view.size)
             return self._asked(ctx, pod, view, ALL if len(rows) == view.size else rows)
-        key = self._key(pod)
+        key = self._key(pod, view)
         known = self.memory.get(key)
         if known is None:
             keep = keep or self.memory.knows(key)
@@ -62,11 +63,20 @@ class Remembered(Generic[A]):
         self.memory.weigh(key)
         return known
 
-    def anew(self, ctx: Context, pod: PodInfo, view: LiveView) -> A:
-        """Return the plugin's answer for all rows without a look at what is remembered, nor a note for later."""
+    def first_answer(self, ctx: Context, pod: PodInfo, view: LiveView, considered: NDArray[np.bool_]) -> A:
+        """Return the answer for a pod the like of which was not seen before, which is not worth remembering yet.
+
+        A plugin with keys of its own may know the answer all the same.
+        """
+        if self._remember_by is not None:
+            return self.answer(ctx, pod, view, considered, keep=True)
         return self._asked(ctx, pod, view, ALL)
 
-    def _key(self, pod: PodInfo) -> Hashable:
+    def _key(self, pod: PodInfo, view: LiveView) -> Hashable:
+        if self._remember_by is not None:
+            key: Hashable = ask(self.plugin, self._remember_by, pod, view)
+            if key is not None:
+                return key
         parts = self._pod_reads
         return pod.part(parts[0]) if len(parts) == 1 else tuple([pod.part(part) for part in parts])
 

@@ -1,6 +1,6 @@
 """What the stages of a cycle hand on: the verdicts of the filters, the scores of the scorers, as columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Filtered(Struct):
     `rejected` is set where `pre_filter` turned the pod away from all nodes; `only` where it left a few names; `skipped`
     names the filters with nothing to say, `prepared` all plugins whose `pre_filter` came to an end. `nominated` is the
     row of the node that the pod itself is promised, if it exists: it is judged although `only` may leave it out.
+    `kind` is a key of the pod if the like of it was seen before (framework.preparing).
     `nominees` (framework.judge) are the others that were promised nodes.
     """
 
@@ -40,6 +41,7 @@ class Filtered(Struct):
     skipped: set[str] = field(default_factory=set)
     prepared: set[str] = field(default_factory=set)
     nominated: int | None = None
+    kind: Hashable = None
     nominees: Any = None
     static: Any = None
 

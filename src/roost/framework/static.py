@@ -51,11 +51,12 @@ class Static:
         plugins: list[RememberedFilter | RememberedScore] = [*self.filters, *self.scorers]
         self._reads = tuple(sorted({aspect for plugin in plugins for aspect in plugin.reads}))
         read = {part for plugin in plugins for part in plugin.plugin.pod_reads}
-        self._key_of = key_of(part for part in PARTS if part in read)
+        self.parts = tuple(part for part in PARTS if part in read)
+        self.key_of = key_of(self.parts)
 
-    def answers(self, ctx: Context, pod: PodInfo, view: LiveView, filtered: Filtered) -> StaticAnswers:
-        """Return the joint verdicts, as they are now."""
-        key, marks, skipped = self._key_of(pod), view.journal.marks(self._reads), filtered.skipped
+    def answers(self, ctx: Context, pod: PodInfo, key: bytes, view: LiveView, filtered: Filtered) -> StaticAnswers:
+        """Return the joint verdicts for pods of a key (see `key_of`), as they are now."""
+        marks, skipped = view.journal.marks(self._reads), filtered.skipped
         known = self.memory.get(key)
         if known is not None and known.marks == marks and known.size == view.size and known.skipped == skipped:
             return known
@@ -107,7 +108,9 @@ class Static:
         answers: StaticAnswers,
         feasible: Bool,
     ) -> A:
-        return plugin.anew(ctx, pod, view) if answers.are_first else plugin.answer(ctx, pod, view, feasible, keep=True)
+        if answers.are_first:
+            return plugin.first_answer(ctx, pod, view, feasible)
+        return plugin.answer(ctx, pod, view, feasible, keep=True)
 
 
 def _is_remembered(plugin: RememberedFilter) -> bool:

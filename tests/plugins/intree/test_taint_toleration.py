@@ -1,9 +1,10 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import pytest
 
 import roost
+from roost.cache import Cache
 from roost.framework.status import Code, Status
 from roost.plugins.intree.taint_toleration import TaintToleration
 from roost.testing import node, pod
@@ -93,3 +94,32 @@ def test_only_nodes_that_fit_set_the_scale() -> None:
 def test_nodes_with_equal_taints_in_another_order_are_judged_alike(rate: Rate) -> None:
     nodes = [node("a", taints=soft("x", "y")), node("b", taints=soft("y", "x"))]
     assert rate(TaintToleration(), pod(tolerations=[{"key": "x", "operator": "Exists"}]), nodes) == {"a": 1, "b": 1}
+
+
+def key(cache: Cache, plugin: TaintToleration, *keys: str) -> Hashable:
+    tolerations = [{"key": key, "operator": "Exists"} for key in keys]
+    return plugin.remember_by(cache.pod_info(pod(tolerations=tolerations)), cache.view)
+
+
+def test_pods_are_alike_to_it_that_tolerate_the_same_of_the_taints_there_are() -> None:
+    cache, plugin = Cache(), TaintToleration()
+    cache.set_node(node("a", taints=[taint("spot"), *soft("old")]))
+    assert key(cache, plugin) == key(cache, plugin, "gpu")
+    assert key(cache, plugin, "spot", "gpu") == key(cache, plugin, "spot")
+    assert len({key(cache, plugin), key(cache, plugin, "spot"), key(cache, plugin, "old")}) == 3
+
+
+def test_a_taint_that_comes_tells_pods_apart_that_were_alike() -> None:
+    cache, plugin = Cache(), TaintToleration()
+    cache.set_node(node("a", taints=[taint("spot")]))
+    before = key(cache, plugin, "spot")
+    cache.set_node(node("b", taints=[taint("gpu")]))
+    assert key(cache, plugin, "spot", "gpu") == before
+    assert key(cache, plugin, "spot") != before
+
+
+def test_with_very_many_taints_pods_are_told_apart_by_their_text() -> None:
+    cache, plugin = Cache(), TaintToleration()
+    cache.set_node(node("a", taints=[taint(f"taint-{number}") for number in range(2000)]))
+    assert key(cache, plugin) is None
+    assert not roost.decide(pod(), [node("a", taints=[taint(f"taint-{number}") for number in range(2000)])]).node

@@ -4,7 +4,7 @@ Per image on the node: size * nodes having it / nodes, so that rare images do no
 between 23 MiB and 1000 MiB per container to 0…100.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,16 @@ class ImageLocality(Plugin):
     bounded = True
     pod_reads = ("images",)
 
+    def remember_by(self, pod: PodInfo, view: View) -> Hashable:
+        """Return the images that are anywhere, and how many containers there are."""
+        return tuple([name for name in image_names(pod.pod) if view.image(name) is not None]), _containers(pod.pod)
+
     def score(self, ctx: Context, pod: PodInfo, view: View, rows: Rows) -> Scores:
         """Return 0…100 by the summed, spread-scaled sizes of the images present."""
         held = [image for name in image_names(pod.pod) if (image := view.image(name)) is not None]
         if not held:
             return 0
-        spec = pod.pod.spec
-        most = MOST_PER_CONTAINER * (len(spec.init_containers or ()) + len(spec.containers or ()))
+        most = MOST_PER_CONTAINER * _containers(pod.pod)
         sizes = [int(image.size * (image.num_nodes / view.num_nodes)) for image in held]
         if len(held) <= _FEW:
             return _by_what_is_there([image.present[rows] for image in held], sizes, most)
@@ -57,6 +60,10 @@ def _by_what_is_there(present: Sequence[Bool], sizes: Sequence[int], most: int) 
     for place, there in enumerate(present[1:], start=1):
         combination = combination | (there.view(np.uint8) << place)
     return np.array(table, dtype=np.int64).take(combination)
+
+
+def _containers(pod: Pod) -> int:
+    return len(pod.spec.init_containers or ()) + len(pod.spec.containers or ())
 
 
 def image_names(pod: Pod) -> Iterator[str]:
