@@ -1,14 +1,18 @@
 """Run `roost` and sample where its CPU time goes: `python -m benchmarks.sampled SAMPLES run --kubeconfig …`.
 
-At every tick of the process' CPU clock (the kernel's: 4 ms on most machines) the Python stack is written to the file
-SAMPLES by `faulthandler`, inside the signal handler. So the stack is that of this very moment: time in C counts for the
-Python frame that called it, and time in the event loop itself, which no frame called, has only the frames that run the
-loop. A garbage collection writes a line when it begins and when it ends.
+From the line that says it is in sync, at every tick of the process' CPU clock (the kernel's: 4 ms on most machines), the
+Python stack is written to the file SAMPLES by `faulthandler`, inside the signal handler. So the stack is that of this
+very moment: time in C counts for the Python frame that called it, and time in the event loop itself, which no frame
+called, has only the frames that run the loop. A garbage collection writes a line when it begins and when it ends.
+
+While modules are being loaded, looking at the stack from a signal handler can crash the process: that is why it does
+not begin earlier.
 """
 
 import atexit
 import faulthandler
 import gc
+import logging
 import os
 import signal
 import sys
@@ -34,8 +38,14 @@ def _sample_into(samples: int) -> None:
 
     gc.callbacks.append(note)
     faulthandler.register(signal.SIGPROF, file=samples, all_threads=False)
-    signal.setitimer(signal.ITIMER_PROF, TICK_SECONDS, TICK_SECONDS)
+    logging.getLogger("roost").addFilter(_when_in_sync)
     atexit.register(signal.setitimer, signal.ITIMER_PROF, 0.0)
+
+
+def _when_in_sync(record: logging.LogRecord) -> bool:
+    if record.getMessage().startswith("in sync"):
+        signal.setitimer(signal.ITIMER_PROF, TICK_SECONDS, TICK_SECONDS)
+    return True
 
 
 if __name__ == "__main__":
