@@ -1,6 +1,6 @@
 """Run `roost` and sample where its CPU time goes: `python -m benchmarks.sampled SAMPLES run --kubeconfig …`.
 
-From the line that says it is in sync, at every tick of the process' CPU clock (the kernel's: 4 ms on most machines), the
+From the line that says it is in sync, at every tick of the process' CPU clock (the kernel's: mostly 4 ms), the
 Python stack is written to the file SAMPLES by `faulthandler`, inside the signal handler. So the stack is that of this
 very moment: time in C counts for the Python frame that called it, and time in the event loop itself, which no frame
 called, has only the frames that run the loop. A garbage collection writes a line when it begins and when it ends.
