@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from roost.cli import main as cli
+from roost.cli import start as cli
 from roost.config.legacy.names import PREDICATES, PRIORITIES
 from roost.config.load import load_configuration
 from roost.config.profiles import build_profiles

@@ -20,7 +20,7 @@ import trustme
 from tests.cli.small_api_server import SmallApiServer, pending
 
 from roost import __version__
-from roost.cli import main as cli
+from roost.cli import start as cli
 
 SECONDS = 20.0
 NOBODY_LISTENS = "http://127.0.0.1:1"

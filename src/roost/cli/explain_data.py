@@ -13,7 +13,7 @@ from roost.analysis.preconditions import Finding
 from roost.analysis.rejections import Group, Rejection
 from roost.analysis.report import Report
 from roost.analysis.suggestions import Search, Suggestion
-from roost.cli.explaining import Answered
+from roost.cli.explain_answer import Answered
 
 Facts = dict[str, Any]
 

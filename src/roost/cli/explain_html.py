@@ -7,8 +7,8 @@ from typing import Any
 from roost.analysis.amounts import written
 from roost.analysis.explanation import Explanation
 from roost.analysis.matrix import Line, Matrix
+from roost.cli.explain_answer import Answered
 from roost.cli.explain_data import facts
-from roost.cli.explaining import Answered
 
 MOST_ROWS = 1000
 """How many rows a browser is given at a time; finding and sorting look at all of them."""

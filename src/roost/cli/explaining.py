@@ -20,6 +20,7 @@ from roost.analysis.report import Report, report_on
 from roost.analysis.schedulers import DEFAULT_SCHEDULER
 from roost.analysis.snapshot import Snapshot
 from roost.api.pod import Pod
+from roost.cli.explain_answer import Answered
 from roost.cli.explain_manifest import pod_of_manifest
 from roost.cli.progress import Progress
 from roost.cli.read_dump import read_dumps
@@ -55,16 +56,6 @@ class Question(Struct, frozen=True, kw_only=True):
     config: str | None
     prefer: str
     connection: Connection
-
-
-class Answered(Struct, frozen=True, kw_only=True):
-    """A report, and what a reader should know of how it came about."""
-
-    report: Report
-    profile: str
-    unreadable: Sequence[str]
-    nodes: int
-    pods: int
 
 
 def settle_target(target: str, namespace: str, pod: str, manifest: str) -> Target:

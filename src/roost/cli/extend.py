@@ -1,11 +1,12 @@
 """`roost extend`: its options. What they mean is in `extend_settings`, what runs is in `serve_extender`."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from roost.cli.extend_choices import Compat, ExtendLogLevel
 from roost.cli.logs import LogFormat
+from roost.cli.run_options import UsageSource
 
 HELP = """
 Serve policies to kube-scheduler, as an extender.
@@ -24,31 +25,6 @@ Examples:
 
 Exit codes: 0 ended as asked, 1 failure, 2 wrong usage or configuration.
 """
-
-
-class Compat(StrEnum):
-    """Whose numbers policies give."""
-
-    original = "original"
-
-
-class ExtendLogLevel(StrEnum):
-    """What is worth a line, in the words of the extenders that this replaces."""
-
-    trace = "trace"
-    debug = "debug"
-    info = "info"
-    warning = "warning"
-    error = "error"
-    alert = "alert"
-
-
-class UsageSource(StrEnum):
-    """Where measured usage comes from."""
-
-    annotations = "annotations"
-    metrics_server = "metrics-server"
-    prometheus = "prometheus"
 
 
 def extend(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from roost.api.quantity import value
-from roost.cli.extend import ExtendLogLevel
+from roost.cli.extend_choices import ExtendLogLevel
 from roost.cli.logs import LogFormat, set_up_logs
 from roost.cli.settings import ANNOTATIONS, settle_usage
 from roost.client import ConnectionInfo, connection_info

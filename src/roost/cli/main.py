@@ -17,11 +17,8 @@ from roost.cli.new import new
 from roost.cli.plugins import plugins
 from roost.cli.rebalance import rebalance
 from roost.cli.run import run
-from roost.cli.start import main
 from roost.cli.version import version
 from roost.cli.whatif import whatif
-
-__all__ = ["app", "main"]
 
 app = typer.Typer(
     help="Kubernetes scheduling policies in Python: decide where pods run, and say why.",
