@@ -57,6 +57,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SchedulingBasic --plot x.pdf", "--plot: x.pdf must end in .svg or .png"),
         ("SchedulingBasic --on control-plane --assets /nowhere", "--assets: there is no etcd and no kube-apiserver in"),
         ("SchedulingOwnedPods", "the embedded cluster's controllers would interfere; use --on control-plane"),
+        ("SchedulingOwnedPods --kubeconfig x --yes", "a whole cluster's controllers would interfere"),
     ],
 )
 def test_a_wrong_option_is_one_sentence_that_names_it(arguments: str, sentence: str) -> None:

@@ -180,10 +180,9 @@ async def _until_signal(work: Coroutine[Any, Any, Comparison]) -> Comparison:
 
 def make_plan(settings: Settings, workload: Workload) -> Plan:
     """Return how the workload is to be run; raises ConfigError if it cannot be run like that."""
-    if not (workload.whole_cluster or settings.kubeconfig or settings.on == "control-plane"):
-        raise ConfigError(
-            f"{workload.name}: the embedded cluster's controllers would interfere; use --on control-plane"
-        )
+    if not workload.whole_cluster and (settings.kubeconfig or settings.on != "control-plane"):
+        whose = "a whole" if settings.kubeconfig else "the embedded"
+        raise ConfigError(f"{workload.name}: {whose} cluster's controllers would interfere; use --on control-plane")
     mode = cast(Mode, "rate" if settings.rate else settings.mode or "precreate")
     plan = Plan(mode=mode, rate=settings.rate, seconds=settings.seconds, scheduler_name=settings.scheduler_name)
     if settings.rate is None:
