@@ -110,12 +110,6 @@ def count_events(api: Api) -> int:
     return len(page.get("items") or ()) + int(page["metadata"].get("remainingItemCount") or 0)
 
 
-def count_unbound(api: Api) -> int:
-    """Count the pods that are on no node yet; these are listed, fewer and fewer of them."""
-    page = api.get(f"{CORE}/namespaces/{NAMESPACE}/pods", fieldSelector="spec.nodeName=", resourceVersion="0")
-    return len(page.get("items") or ())
-
-
 def count_bound_lines(log: Path) -> int:
     """Count the lines in which Roost says that a pod is bound."""
     return log.read_bytes().count(b" INFO scheduled ")

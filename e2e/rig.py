@@ -137,10 +137,6 @@ class ControlPlane:
         self.stop_apiserver()
         self.start_apiserver()
 
-    def cpu_seconds(self) -> float:
-        """Sum the processor time that both programs have used so far."""
-        return sum(process.cpu_seconds() for process in (self._etcd, self._apiserver) if process is not None)
-
     def wait_until_ready(self) -> None:
         """Wait until /readyz answers 200; fail at once when a program has died."""
         deadline = time.monotonic() + READY_SECONDS

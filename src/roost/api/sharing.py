@@ -5,7 +5,6 @@ copies live no longer than it takes to read the next one. Of 20 KB that an objec
 """
 
 from collections.abc import Callable, Mapping
-from sys import intern
 from typing import Any
 
 import msgspec
@@ -17,6 +16,9 @@ from roost.api.pod import Pod
 
 MOST_KEPT = 16_384
 """How many parts of one kind are known; beyond that all are forgotten. Copies cost memory and nothing else."""
+
+MOST_TEXTS = 65_536
+"""How many texts of one field are known, such as names of nodes: `sys.intern` need not ever forget them."""
 
 Share = Callable[[Any], None]
 """Lets an object that was just decoded, and that nobody has seen yet, share its parts with those before it."""
@@ -57,6 +59,7 @@ class Sharing:
     def __init__(self, most_kept: int = MOST_KEPT) -> None:
         self._most_kept = most_kept
         self._kept: dict[str, _Kept] = {}
+        self._texts: dict[str, dict[str, str]] = {}
         self._images: dict[tuple[Any, ...], ContainerImage] = {}
         self._metadata = self._fields(_METADATA)
         self._spec = self._fields(_SPEC)
@@ -67,11 +70,11 @@ class Sharing:
     def pod(self, pod: Pod) -> None:
         """Let a pod that nobody has seen yet have its parts in common with other pods."""
         self._share(pod.metadata, self._metadata)
-        _intern(pod.metadata, _METADATA_TEXTS)
+        self._share_texts(pod.metadata, _METADATA_TEXTS)
         self._share(pod.spec, self._spec)
-        _intern(pod.spec, _SPEC_TEXTS)
+        self._share_texts(pod.spec, _SPEC_TEXTS)
         self._share(pod.status, self._status)
-        _intern(pod.status, _STATUS_TEXTS)
+        self._share_texts(pod.status, _STATUS_TEXTS)
 
     def node(self, node: Node) -> None:
         """Let a node that nobody has seen yet have its parts in common with other nodes."""
@@ -96,6 +99,15 @@ class Sharing:
                     kept.clear()
                 kept[key] = part
 
+    def _share_texts(self, struct: Value, names: tuple[str, ...]) -> None:
+        for name in names:
+            text = getattr(struct, name)
+            if text:
+                kept = self._texts.setdefault(name, {})
+                if len(kept) >= MOST_TEXTS:
+                    kept.clear()
+                force_setattr(struct, name, kept.setdefault(text, text))
+
     def _image(self, image: ContainerImage) -> ContainerImage:
         key = (image.names, image.size_bytes)
         known = self._images.get(key)
@@ -104,13 +116,6 @@ class Sharing:
                 self._images.clear()
             known = self._images[key] = image
         return known
-
-
-def _intern(struct: Value, names: tuple[str, ...]) -> None:
-    for name in names:
-        text = getattr(struct, name)
-        if text:
-            force_setattr(struct, name, intern(text))
 
 
 def sharer(type_: type[Value]) -> Share | None:

@@ -21,7 +21,6 @@ from roost.framework.stages import Filtered
 from roost.framework.status import SKIP, Code, Status
 
 _KINDS_KEPT = 16_384
-_NOBODY: frozenset[str] = frozenset()
 
 
 class _Said(Struct):
